@@ -1,0 +1,1 @@
+"""The platform from a shell: `edu …`, one command a file."""

@@ -1,0 +1,1 @@
+"""Settings: read once from `EDU_*`, refusing nonsense by name. Knows no other room."""

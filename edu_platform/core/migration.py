@@ -1,0 +1,51 @@
+"""Bringing a database to the newest schema, and refusing to serve on any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine
+
+SCRIPTS = Path(__file__).parents[1] / "migrations"
+
+
+class WrongSchema(Exception):
+    """The database is not at the revision that this code needs."""
+
+
+def configuration(url: str) -> Config:
+    """Return Alembic's configuration for the database at `url`."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.attributes["url"] = url
+    return config
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database at `url` up to `revision`; one process at a time, a second one waits."""
+    command.upgrade(configuration(url), revision)
+
+
+def check_schema(engine: Engine) -> None:
+    """Raise `WrongSchema` unless the database is at the newest revision."""
+    wanted = set(ScriptDirectory.from_config(configuration("")).get_heads())
+    with engine.connect() as connection:
+        found = set(MigrationContext.configure(connection).get_current_heads())
+    if found != wanted:
+        raise WrongSchema(
+            f"the database is at {sorted(found) or 'nothing'}, this release needs {sorted(wanted)}"
+        )
+
+
+def plain_engine(url: str) -> Engine:
+    """Return an engine for migrations: SQLite with foreign keys off, since batch mode drops and remakes tables."""
+    if url.startswith("sqlite"):
+        import pysqlite3
+
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        return create_engine(url, module=pysqlite3)
+    return create_engine(url)

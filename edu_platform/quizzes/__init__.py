@@ -1,0 +1,1 @@
+"""Questions, papers, attempts, scoring, leaderboards, mistakes. Knows neither campaigns nor prizes."""

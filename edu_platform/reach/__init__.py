@@ -1,0 +1,1 @@
+"""Who was reached and who took part: learner numbers, the beacon log, tallies, reports."""

