@@ -51,7 +51,7 @@ def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
             if moment.tzinfo is None:
                 raise wrong
             keys.append(moment)
-        elif type(value) is kind and not (kind is int and abs(value) >= 2**63):
+        elif type(value) is kind and not (isinstance(value, int) and abs(value) >= 2**63):
             keys.append(value)
         else:
             raise wrong

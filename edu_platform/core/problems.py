@@ -96,7 +96,7 @@ def handle_errors(app: Flask) -> None:
 
     @app.errorhandler(ValidationError)
     def invalid(error: ValidationError) -> Response:
-        return refused(Invalid(field_errors(error.normalized_messages())))
+        return refused(Invalid(field_errors(error.messages)))
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:

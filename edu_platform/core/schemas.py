@@ -106,7 +106,7 @@ class Id(fields.Integer):
             raise ma.ValidationError("编号超出范围。")
         return number
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # type: ignore[override]
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         del attr, obj, kwargs
         return None if value is None else str(value)
 
@@ -126,7 +126,7 @@ class When(fields.AwareDateTime):
             raise ma.ValidationError("时间超出范围。")
         return moment
 
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # type: ignore[override]
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         del attr, obj, kwargs
         return None if value is None else value.astimezone(ZONE).isoformat(timespec="milliseconds")
 

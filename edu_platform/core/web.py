@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import flask_smorest
 import marshmallow as ma
@@ -79,7 +79,7 @@ def read_json() -> Any:
 class Parser(FlaskParser):
     """Reads arguments strictly: unknown query parameters are refused, bodies go through `read_json`."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, str | None] = {"files": ma.EXCLUDE, "headers": ma.EXCLUDE}
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {"files": ma.EXCLUDE, "headers": ma.EXCLUDE}
 
     def load_json(self, req: Any, schema: ma.Schema) -> Any:
         """Return the body; an absent one counts as an empty object, so that missing fields are named."""
@@ -89,7 +89,7 @@ class Parser(FlaskParser):
         return read_json()
 
 
-class Blueprint(flask_smorest.Blueprint):
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
     """A room's routes."""
 
     ARGUMENTS_PARSER = Parser()
@@ -100,7 +100,7 @@ def blueprint(name: str, *, prefix: str, description: str) -> Blueprint:
     return Blueprint(name, name, url_prefix=f"/api/v1{prefix}", description=description)
 
 
-class Api(flask_smorest.Api):
+class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest is untyped
     """The OpenAPI layer; errors are left to `core.problems`, which keeps their headers."""
 
     def _register_error_handlers(self) -> None:
@@ -163,7 +163,7 @@ def repeatable(view: Callable[P, R]) -> Callable[P, Response | R]:
                 answer = current_app.response_class(stored.body, stored.status, mimetype="application/json")
                 answer.headers["Idempotent-Replayed"] = "true"
                 return answer
-            response = make_response(view(*args, **kwargs))  # type: ignore[arg-type]  # whatever Flask takes
+            response = make_response(view(*args, **kwargs))
             if response.status_code < 500:
                 session.add(
                     IdempotentAnswer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from edu_platform.core.models import Base, BigId, CreatedAt, PrimaryKey
@@ -61,13 +61,12 @@ class DerivedFile(Base):
 
 
 class PublicLink(Base):
-    """A file that anyone may fetch, since when; withdrawal removes the row and the link in the public folder."""
+    """One holder's wish that anyone may fetch a file; without a holder the file is not public."""
 
     __tablename__ = "public_link"
+    __table_args__ = (UniqueConstraint("holder", "file_id"),)
 
     id: Mapped[PrimaryKey]
-    file_id: Mapped[int] = mapped_column(BigId, ForeignKey("media_file.id"), unique=True)
-    holders: Mapped[int] = mapped_column(default=1)
+    holder: Mapped[str] = mapped_column(String(80))
+    file_id: Mapped[int] = mapped_column(BigId, ForeignKey("media_file.id"), index=True)
     linked_at: Mapped[CreatedAt]
-
-
