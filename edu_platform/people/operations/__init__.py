@@ -1,0 +1,48 @@
+"""Verbs about people: coming in, consenting, leaving, rotating keys, managing staff.
+
+Use it as `operations.sign_in(…)`: the families below are one vocabulary.
+"""
+
+from edu_platform.people.operations.consents import grant, has_consent, withdraw
+from edu_platform.people.operations.learners import (
+    change_preferences,
+    merge_visitor,
+    open_anonymous,
+    sign_in,
+    sign_out,
+)
+from edu_platform.people.operations.leaving import erase_learner, export_learner
+from edu_platform.people.operations.rotation import identity_of, rotate
+from edu_platform.people.operations.staff import (
+    change_account,
+    change_password,
+    create_staff,
+    end_staff_session,
+    ensure_admin,
+    import_account,
+    open_staff_session,
+    staff_sign_in,
+)
+
+__all__ = [
+    "change_account",
+    "change_password",
+    "change_preferences",
+    "create_staff",
+    "end_staff_session",
+    "ensure_admin",
+    "erase_learner",
+    "export_learner",
+    "grant",
+    "has_consent",
+    "identity_of",
+    "import_account",
+    "merge_visitor",
+    "open_anonymous",
+    "open_staff_session",
+    "rotate",
+    "sign_in",
+    "sign_out",
+    "staff_sign_in",
+    "withdraw",
+]
