@@ -1,0 +1,1 @@
+"""The pure decisions of a quiz; time, randomness and rows are arguments."""
