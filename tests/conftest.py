@@ -25,6 +25,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=["sqlite", "postgresql"], default="sqlite")
 
 
+# The only tests that CI may skip, by the beginning of their id, each with its reason.
+MAY_SKIP: dict[str, str] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whatever stands on the database, so that it runs on PostgreSQL too; leave the long ones out."""
+    for item in items:
+        if "database" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what CI skipped without leave."""
+    for report in _unexpected_skips(terminalreporter):
+        terminalreporter.write_line(f"skipped in CI without leave: {report}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and session.exitstatus == 0 and _unexpected_skips(reporter):
+        session.exitstatus = 1
+
+
+def _unexpected_skips(reporter: pytest.TerminalReporter) -> list[str]:
+    if not os.environ.get("CI") or hasattr(reporter.config, "workerinput"):
+        return []
+    skipped = [report.nodeid for report in reporter.stats.get("skipped", [])]
+    return [name for name in skipped if not name.startswith(tuple(MAY_SKIP) or ("\0",))]
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Iterator[Path]:
     # not pytest's own: the PostgreSQL package widens the permissions of every parent folder

@@ -1,0 +1,45 @@
+# The whole set-up stands behind each target: a fresh machine needs Python, git and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test test-long lint bench pins help
+.DEFAULT_GOAL := help
+
+help:  ## what there is to do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: $(VENV)/run.stamp  ## start everything on 127.0.0.1:8000 (or PORT)
+	@exec $(BIN)/edu run
+
+test: $(VENV)/dev.stamp  ## every test, on SQLite and on PostgreSQL
+	@sh tests/browser.sh
+	$(BIN)/pytest -n 2 --dist loadfile -q
+	$(BIN)/pytest -n 2 --dist loadfile -q --database=postgresql -m database
+
+test-long: $(VENV)/dev.stamp  ## the long ones too
+	@sh tests/browser.sh
+	$(BIN)/pytest -q -m "long or not long"
+
+lint: $(VENV)/dev.stamp  ## style, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.stamp  ## what is measured, beside its ceiling
+	$(BIN)/python -m bench
+
+pins: ## compile requirements/*.in to *.txt with hashes (needs uv)
+	for f in run dev; do uv pip compile --generate-hashes --no-header --universal --python-version 3.11 \
+		requirements/$$f.in -o requirements/$$f.txt -q || exit 1; done
