@@ -1,1 +1,4 @@
-"""消保审查: cases and approvals by digest. Knows no kind of piece."""
+"""消保审查: cases, and approvals of exactly one digest. The gate that every publication passes.
+
+Knows no kind of piece: a subject is a name, what it says is a digest. Not publishing itself.
+"""

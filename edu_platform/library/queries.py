@@ -1,0 +1,195 @@
+"""Selects of the library. What learners may see is decided in one place: `visible`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union_all
+
+from edu_platform.core.vocabulary import Audience, Right
+from edu_platform.library.models import (
+    CatalogueEntry,
+    CatalogueVersion,
+    Column,
+    EntryAudience,
+    EntryRight,
+    Piece,
+    Placement,
+    Popularity,
+    Revision,
+    RevisionState,
+)
+
+LIVE = (RevisionState.SCHEDULED, RevisionState.PUBLISHED)
+
+
+def is_visible(at: datetime) -> ColumnElement[bool]:
+    """Return the condition under which a catalogue entry is seen at `at`."""
+    return and_(
+        CatalogueEntry.ready,
+        CatalogueEntry.visible_from <= at,
+        or_(CatalogueEntry.visible_until.is_(None), CatalogueEntry.visible_until > at),
+    )
+
+
+def visible(
+    at: datetime,
+    *,
+    kind: str | None = None,
+    slugs: Collection[str] | None = None,
+    ids: Collection[int] | None = None,
+    audience: Audience | None = None,
+    column: str | None = None,
+    right: Right | None = None,
+    campaign: str | None = None,
+) -> Select[CatalogueEntry]:
+    """Return the entries seen at `at`, at most one a piece; `ids` are ids of pieces.
+
+    `campaign` keeps the pieces that the campaign carries at that moment.
+    """
+    found = select(CatalogueEntry).where(is_visible(at))
+    if kind is not None:
+        found = found.where(CatalogueEntry.kind == kind)
+    if slugs is not None:
+        found = found.where(CatalogueEntry.slug.in_(slugs))
+    if ids is not None:
+        found = found.where(CatalogueEntry.piece_id.in_(ids))
+    if column is not None:
+        found = found.where(CatalogueEntry.column_slug == column)
+    if audience is not None:
+        found = found.where(
+            exists().where(EntryAudience.entry_id == CatalogueEntry.id, EntryAudience.audience == audience)
+        )
+    if right is not None:
+        found = found.where(
+            exists().where(EntryRight.entry_id == CatalogueEntry.id, EntryRight.right == right)
+        )
+    if campaign is not None:
+        found = found.where(
+            exists().where(
+                Placement.piece_id == CatalogueEntry.piece_id,
+                Placement.campaign_code == campaign,
+                Placement.starts_at <= at,
+                Placement.ends_at > at,
+            )
+        )
+    return found
+
+
+def newest(found: Select[CatalogueEntry], after: tuple[datetime, int] | None) -> Select[CatalogueEntry]:
+    """Order by first appearance, newest first, beginning after the keys (published_at, piece id) of an item."""
+    found = found.order_by(CatalogueEntry.published_at.desc(), CatalogueEntry.piece_id.desc())
+    if after is not None:
+        moment, piece_id = after
+        found = found.where(
+            or_(
+                CatalogueEntry.published_at < moment,
+                and_(CatalogueEntry.published_at == moment, CatalogueEntry.piece_id < piece_id),
+            )
+        )
+    return found
+
+
+def most_read(found: Select[CatalogueEntry], after: tuple[int, int] | None) -> Select[CatalogueEntry]:
+    """Order by reads, most first, beginning after the keys (reads, piece id) of an item."""
+    found = found.join(Popularity, Popularity.piece_id == CatalogueEntry.piece_id).order_by(
+        Popularity.reads.desc(), CatalogueEntry.piece_id.desc()
+    )
+    if after is not None:
+        reads, piece_id = after
+        found = found.where(
+            or_(
+                Popularity.reads < reads,
+                and_(Popularity.reads == reads, CatalogueEntry.piece_id < piece_id),
+            )
+        )
+    return found
+
+
+def columns() -> Select[Column]:
+    """Return the columns in their order."""
+    return select(Column).order_by(Column.position, Column.slug)
+
+
+def version() -> Select[CatalogueVersion]:
+    """Return the one row whose tokens tell that the catalogue has changed."""
+    return select(CatalogueVersion).where(CatalogueVersion.id == 1)
+
+
+def next_boundary(at: datetime) -> Select[datetime | None]:
+    """Return the next moment after `at` at which something appears or goes by itself."""
+    edges = (
+        CatalogueEntry.visible_from,
+        CatalogueEntry.visible_until,
+        Placement.starts_at,
+        Placement.ends_at,
+    )
+    moments = union_all(*(select(func.min(edge).label("edge")).where(edge > at) for edge in edges)).subquery()
+    return select(func.min(moments.c.edge, type_=CatalogueEntry.visible_from.type))
+
+
+def pieces(*, kind: str | None = None, before: int | None = None) -> Select[Piece]:
+    """Return all pieces, whatever their state, newest first; `before` is the id of the last one seen."""
+    found = select(Piece).order_by(Piece.id.desc())
+    if kind is not None:
+        found = found.where(Piece.kind == kind)
+    if before is not None:
+        found = found.where(Piece.id < before)
+    return found
+
+
+def latest_revisions(piece_ids: Collection[int]) -> Select[Revision]:
+    """Return the newest revision of each piece."""
+    newest_numbers = (
+        select(Revision.piece_id, func.max(Revision.number).label("number"))
+        .where(Revision.piece_id.in_(piece_ids))
+        .group_by(Revision.piece_id)
+        .subquery()
+    )
+    return select(Revision).join(
+        newest_numbers,
+        and_(
+            Revision.piece_id == newest_numbers.c.piece_id,
+            Revision.number == newest_numbers.c.number,
+        ),
+    )
+
+
+def revisions(piece_id: int, *states: RevisionState) -> Select[Revision]:
+    """Return the revisions of a piece (in these states), newest first."""
+    found = select(Revision).where(Revision.piece_id == piece_id).order_by(Revision.number.desc())
+    return found.where(Revision.state.in_(states)) if states else found
+
+
+def live(piece_ids: Collection[int]) -> Select[Revision]:
+    """Return the scheduled and published revisions of pieces."""
+    return select(Revision).where(Revision.piece_id.in_(piece_ids), Revision.state.in_(LIVE))
+
+
+def due(at: datetime) -> Select[Revision]:
+    """Return the revisions whose hour of appearing or expiring has come."""
+    return (
+        select(Revision)
+        .where(
+            or_(
+                and_(Revision.state == RevisionState.SCHEDULED, Revision.visible_from <= at),
+                and_(Revision.state == RevisionState.PUBLISHED, Revision.visible_until <= at),
+            )
+        )
+        .order_by(Revision.piece_id, Revision.number)
+    )
+
+
+def over(at: datetime) -> Select[CatalogueEntry]:
+    """Return the entries whose window has closed."""
+    return select(CatalogueEntry).where(CatalogueEntry.visible_until <= at)
+
+
+def entries(piece_id: int) -> Select[CatalogueEntry]:
+    """Return the entries of a piece, in the order of their revisions."""
+    return (
+        select(CatalogueEntry)
+        .where(CatalogueEntry.piece_id == piece_id)
+        .order_by(CatalogueEntry.visible_from, CatalogueEntry.revision_id)
+    )
