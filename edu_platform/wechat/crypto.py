@@ -5,7 +5,6 @@ data and session key; AES-128-CBC with block 16. Signatures are compared in cons
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -106,7 +105,7 @@ class PushCipher:
         """Take the 43-character EncodingAESKey; raise InvalidArgument if it is none."""
         try:
             key = base64.b64decode(encoding_aes_key + "=", validate=True)
-        except binascii.Error:
+        except ValueError:
             key = b""
         if len(encoding_aes_key) != 43 or len(key) != 32:
             raise InvalidArgument("encoding_aes_key", "EncodingAESKey 应为 43 位字母和数字")
@@ -169,7 +168,7 @@ def _same(given: str, expected: str) -> None:
 def _decoded(text: str, size: int | None = None) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise BadCiphertext("not base64") from None
     if size is not None and len(data) != size:
         raise BadCiphertext("wrong length")

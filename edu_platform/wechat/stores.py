@@ -92,8 +92,7 @@ class FileTokenStore:
 
     def get(self, appid: str) -> Token | None:
         """Return the token in the app's file; none if the file is missing or damaged."""
-        kept = self._read(appid).get("token")
-        return None if kept is None else Token(**kept)
+        return _token(self._read(appid).get("token"))
 
     def put(self, appid: str, token: Token) -> None:
         """Write the token into the app's file."""
@@ -107,7 +106,8 @@ class FileTokenStore:
     def drop(self, appid: str, value: str) -> None:
         """Remove the token from the file if it is still this one."""
         with self._changing(appid) as kept:
-            if (kept.get("token") or {}).get("value") == value:
+            held = _token(kept.get("token"))
+            if held is not None and held.value == value:
                 del kept["token"]
 
     @contextmanager
@@ -118,12 +118,12 @@ class FileTokenStore:
 
     def forces(self, appid: str) -> Sequence[float]:
         """Return the times in the file."""
-        return tuple(self._read(appid).get("forces", ()))
+        return _times(self._read(appid))
 
     def note_force(self, appid: str, at: float) -> None:
         """Write down a forced refresh."""
         with self._changing(appid) as kept:
-            kept["forces"] = _recent([*kept.get("forces", ()), at], at)
+            kept["forces"] = _recent([*_times(kept), at], at)
 
     def _path(self, appid: str, suffix: str) -> Path:
         if not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", appid):
@@ -196,11 +196,7 @@ class ValkeyTokenStore:
         """Return the token under the app's key."""
         with _answering():
             kept = cast("dict[Any, Any]", self._server.hgetall(self._key(appid, "token")))
-        fields = {_text(name): _text(value) for name, value in kept.items()}
-        try:
-            return Token(fields["value"], float(fields["refresh_at"]), float(fields["expires_at"]))
-        except (KeyError, ValueError):
-            return None
+        return _token({_text(name): _text(value) for name, value in kept.items()})
 
     def put(self, appid: str, token: Token) -> None:
         """Keep the token for at most a day."""
@@ -271,8 +267,23 @@ def _answering() -> Iterator[None]:
         raise Unavailable(f"token store: {type(error).__name__}") from error
 
 
+def _token(kept: object) -> Token | None:
+    """Return the token that was written down, or None if that is not what it looks like."""
+    if not isinstance(kept, dict):
+        return None
+    try:
+        return Token(str(kept["value"]), float(kept["refresh_at"]), float(kept["expires_at"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
+
+
+def _times(kept: dict[str, Any]) -> tuple[float, ...]:
+    times = kept.get("forces")
+    return tuple(at for at in times if isinstance(at, int | float)) if isinstance(times, list) else ()
 
 
 def _recent(times: Sequence[float], now: float) -> list[float]:

@@ -23,7 +23,7 @@ from edu_platform.wechat.standin.state import (
 Wish = Mapping[str, Any]
 
 
-class BadWish(Exception):  # noqa: N818 - read as an answer: 400 and what is wrong
+class BadWish(Exception):
     """A control request that makes no sense."""
 
 
@@ -199,7 +199,8 @@ def refuse_tokens(state: State, wish: Wish) -> Wish:
 def set_limit(state: State, wish: Wish) -> Wish:
     """Set the rate limit of a path: path, count, seconds, errcode."""
     asked = _take(wish, path=..., count=..., seconds=60, errcode=45011)
-    state.limits[asked.pop("path")] = Limit(**asked)
+    path = asked.pop("path")
+    state.limits[path] = Limit(**asked)
     return {}
 
 

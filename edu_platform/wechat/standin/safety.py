@@ -11,7 +11,7 @@ TEXT_LIMIT = 2500
 PASS: dict[str, Any] = {"suggest": "pass", "label": 100}
 
 
-class Violation(Exception):  # noqa: N818 - not an error of the stand-in
+class Violation(Exception):
     """The caller did what WeChat's answer to is not known: the stand-in says so loudly."""
 
 

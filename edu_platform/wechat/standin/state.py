@@ -29,7 +29,7 @@ CLEARS_A_MONTH = 10
 BEIJING = timezone(timedelta(hours=8))
 
 
-class Refusal(Exception):  # noqa: N818 - WeChat refusing is the stand-in working
+class Refusal(Exception):
     """An answer with an errcode, to be sent with HTTP status 200 as WeChat does."""
 
     def __init__(self, errcode: int, errmsg: str) -> None:
