@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from edu_platform.core.errors import FieldError
-from edu_platform.library.content.meta import KEYS, check_meta, normal_meta, slug_reason, unknown_keys
 from edu_platform.library.content.source import Document, Problems, SourceFile
+from edu_platform.library.meta import KEYS, check_meta, normal_meta, slug_reason, unknown_keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,7 @@ def check_meta(value: Mapping[str, Any], *, cover: bool) -> list[FieldError]:
 
 
 def normal_meta(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a checked meta as it is stored: every key, trimmed texts, words in the order of the vocabulary."""
+    """Return a checked meta as it is stored: every key, trimmed texts, lists in the author's order (the first right leads)."""
 
     def moment(key: str) -> str | None:
         read, _ = read_moment(value.get(key), key)
@@ -208,8 +208,8 @@ def normal_meta(value: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": value["title"].strip(),
         "summary": value["summary"].strip(),
-        "audiences": [word.value for word in Audience if word.value in value["audiences"]],
-        "rights": [word.value for word in Right if word.value in value["rights"]],
+        "audiences": list(value["audiences"]),
+        "rights": list(value["rights"]),
         "column": value["column"],
         "cover": {"illustration": cover["illustration"], "ground": cover["ground"]} if cover else None,
         "related": list(value.get("related") or []),
