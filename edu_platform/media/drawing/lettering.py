@@ -284,7 +284,8 @@ def _break_paragraph(text: str, width: float, weight: int) -> tuple[str, ...] | 
             last = between(start, end).rstrip()[-1:]
             if end < count:
                 if last in _STRONG:
-                    price -= 0.12
+                    # A short text breaks by its sense; a long one by its measure.
+                    price -= 0.4 if lines <= 3 else 0.12
                 elif ends[end - 1] not in word_ends:
                     price += 0.35
                 if _inside_marks(text, ends[end - 1]):
