@@ -75,7 +75,7 @@ def postgresql(data_dir: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def database(request: pytest.FixtureRequest, data_dir: Path) -> tuple[str, Callable[[], None]]:
+def database(request: pytest.FixtureRequest, data_dir: Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """The address of the database under test, and the function that restores it to its freshly migrated state."""
     from edu_platform.core.migration import upgrade
 
@@ -89,7 +89,8 @@ def database(request: pytest.FixtureRequest, data_dir: Path) -> tuple[str, Calla
             shutil.copyfile(template, live)
 
         restore_file()
-        return f"sqlite:///{live}", restore_file
+        yield f"sqlite:///{live}", restore_file
+        return
 
     uri = request.getfixturevalue("postgresql").replace("postgresql://", "postgresql+psycopg://")
     names = [f"edu_{kind}_{uuid.uuid4().hex[:8]}" for kind in ("template", "live")]
@@ -110,7 +111,8 @@ def database(request: pytest.FixtureRequest, data_dir: Path) -> tuple[str, Calla
             connection.execute(text(f"CREATE DATABASE {names[1]} TEMPLATE {names[0]}"))
 
     restore_database()
-    return address(names[1]), restore_database
+    yield address(names[1]), restore_database
+    admin.dispose()
 
 
 @pytest.fixture(scope="session")

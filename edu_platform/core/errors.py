@@ -107,3 +107,10 @@ class TooMany(NotNow):
 
     status = 429
     code = "too_many_requests"
+
+
+class InProgress(NotNow):
+    """The same request is running at this moment; ask again after `retry_after` seconds."""
+
+    status = 409
+    code = "in_progress"

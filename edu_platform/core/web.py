@@ -20,7 +20,7 @@ from sqlalchemy import select
 from webargs.flaskparser import FlaskParser
 
 from edu_platform.core.db import writing
-from edu_platform.core.errors import BadRequest, Conflict, FieldError, Invalid, UnsupportedMedia
+from edu_platform.core.errors import BadRequest, FieldError, InProgress, Invalid, UnsupportedMedia
 from edu_platform.core.models import IdempotentAnswer
 
 DEEPEST = 24
@@ -79,7 +79,10 @@ def read_json() -> Any:
 class Parser(FlaskParser):
     """Reads arguments strictly: unknown query parameters are refused, bodies go through `read_json`."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {"files": ma.EXCLUDE, "headers": ma.EXCLUDE}
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {
+        "files": ma.EXCLUDE,
+        "headers": ma.EXCLUDE,
+    }
 
     def load_json(self, req: Any, schema: ma.Schema) -> Any:
         """Return the body; an absent one counts as an empty object, so that missing fields are named."""
@@ -178,7 +181,7 @@ def repeatable(view: Callable[P, R]) -> Callable[P, Response | R]:
                 try:
                     session.flush()  # a twin that ran at the same time shows here, before anything is acknowledged
                 except Exception as clash:
-                    raise Conflict("同一请求正在处理，请稍后重试。", code="in_progress") from clash
+                    raise InProgress("同一请求正在处理，请稍后重试。", retry_after=1) from clash
             return response
 
     return wrapper

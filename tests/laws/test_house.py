@@ -1,0 +1,108 @@
+"""Laws of the house: what is true of the code as a whole."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from edu_platform.core.db import db
+from edu_platform.core.models import Base
+from edu_platform.factory.app import create_app
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "edu_platform").rglob("*.py"))
+# where a commit may stand, and why
+MAY_COMMIT = {
+    "core/db.py": "the unit of work",
+    "migrations/env.py": "settings of the migrating connection",
+    "reach/shared_commit.py": "many beacons share one commit: docs/decisions/003",
+}
+
+
+def test_rooms_depend_downwards_only():
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_one_place_commits():
+    found = {
+        str(path.relative_to(ROOT / "edu_platform"))
+        for path in SOURCES
+        if re.search(r"\.commit\(\)", path.read_text()) and "standin" not in path.parts
+    }
+    assert found <= set(MAY_COMMIT), f"commits stand in {sorted(found - set(MAY_COMMIT))}"
+
+
+def test_nothing_is_called_utils():
+    assert not [path for path in SOURCES if path.stem in {"utils", "util", "common", "helpers", "misc"}]
+
+
+def test_no_comment_promises_to_do_it_later():
+    marks = re.compile(r"#.*\b(TODO|FIXME|XXX|HACK)\b")
+    assert not [path.name for path in SOURCES if marks.search(path.read_text())]
+
+
+def test_building_the_application_touches_no_database(settings):
+    touched = []
+
+    def note(*_):
+        touched.append(True)
+
+    event.listen(Engine, "connect", note)
+    try:
+        create_app(settings)
+    finally:
+        event.remove(Engine, "connect", note)
+    assert not touched
+
+
+def test_models_and_migrations_agree(app):
+    with app.app_context(), db.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True,
+                "include_name": lambda name, kind, _: (
+                    not (kind == "table" and (name or "").startswith("search_index"))
+                ),
+            },
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+@pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
+def test_requirements_are_pinned_with_hashes_and_name_no_index(name):
+    text = (ROOT / "requirements" / name).read_text()
+    assert "://" not in text
+    assert "--index-url" not in text
+    assert "--find-links" not in text
+    pins = re.findall(r"^([a-z0-9][\w.\[\]-]*)(==| )(.*)$", text, re.MULTILINE | re.IGNORECASE)
+    assert len(pins) > 40
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        if not block.startswith("#"):
+            assert "==" in block.splitlines()[0], block.splitlines()[0]
+            assert "--hash=sha256:" in block, block.splitlines()[0]
+
+
+def test_no_path_of_a_machine_stands_in_the_project():
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    wrong = re.compile(r"(?<![\w.])/(" + "|".join(["wor" + "k", "roo" + "t", "hom" + "e"]) + r")/[A-Za-z.]")
+    found = []
+    for name in tracked.split("\0"):
+        path = ROOT / name
+        if path.suffix in {".py", ".md", ".toml", ".txt", ".yaml", ".sh", ".in"} and path.is_file():
+            found += [name] if wrong.search(path.read_text()) else []
+    assert not found
