@@ -47,9 +47,9 @@ def staff_by_email(email: str) -> Select[Staff]:
     return select(Staff).where(Staff.email == email.strip().lower())
 
 
-def staff_accounts() -> Select[Staff]:
-    """Select every account, in the order of their making."""
-    return select(Staff).order_by(Staff.id)
+def staff_accounts(after: int = 0) -> Select[Staff]:
+    """Select the accounts whose id is above `after`, in the order of their making."""
+    return select(Staff).where(Staff.id > after).order_by(Staff.id)
 
 
 def staff_token(digest: bytes) -> Select[StaffToken, Staff]:

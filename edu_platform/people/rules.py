@@ -60,6 +60,14 @@ PURPOSES: dict[Purpose, PurposeText] = {
 }
 
 
+def outdated(purpose: Purpose, version: str) -> str | None:
+    """Return why nobody can consent to this version any more, in Chinese, or None when it is the current one."""
+    current = PURPOSES[purpose].version
+    if version == current:
+        return None
+    return f"授权文本的当前版本为 {current}，请重新展示后再同意。"
+
+
 class _HouseClock(TimestampSigner):
     """Signs with the platform's clock, so that tokens age as everything else does."""
 

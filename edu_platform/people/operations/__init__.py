@@ -3,7 +3,7 @@
 Use it as `operations.sign_in(…)`: the families below are one vocabulary.
 """
 
-from edu_platform.people.operations.consents import grant, has_consent, withdraw
+from edu_platform.people.operations.consents import grant, has_consent
 from edu_platform.people.operations.learners import (
     change_preferences,
     merge_visitor,
@@ -11,9 +11,10 @@ from edu_platform.people.operations.learners import (
     sign_in,
     sign_out,
 )
-from edu_platform.people.operations.leaving import erase_learner, export_learner
+from edu_platform.people.operations.leaving import erase_learner, export_learner, withdraw
 from edu_platform.people.operations.rotation import identity_of, rotate
 from edu_platform.people.operations.staff import (
+    ADMIN_EMAIL,
     change_account,
     change_password,
     create_staff,
@@ -25,6 +26,7 @@ from edu_platform.people.operations.staff import (
 )
 
 __all__ = [
+    "ADMIN_EMAIL",
     "change_account",
     "change_password",
     "change_preferences",

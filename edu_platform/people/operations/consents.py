@@ -9,7 +9,7 @@ from edu_platform.core.clock import now
 from edu_platform.core.errors import Conflict, FieldError, Invalid
 from edu_platform.people import queries
 from edu_platform.people.models import Consent, Learner, Purpose
-from edu_platform.people.rules import PURPOSES
+from edu_platform.people.rules import PURPOSES, outdated
 
 
 def has_consent(session: Session, learner_id: int, purpose: Purpose) -> bool:
@@ -26,15 +26,9 @@ def grant(
     Raise `Invalid` naming `field` unless `version` is the text's current one: nobody can agree to
     words that are no longer shown.
     """
-    current = PURPOSES[purpose].version
-    if version != current:
-        raise Invalid(
-            [
-                FieldError(
-                    field, f"授权文本已更新，当前版本为 {current}，请重新展示后再同意。", "outdated_version"
-                )
-            ]
-        )
+    reason = outdated(purpose, version)
+    if reason is not None:
+        raise Invalid([FieldError(field, reason, "outdated_version")])
     if purpose is Purpose.GUARDIAN and not learner.is_identified:
         raise Conflict(
             "访客不保存个人记录，无需监护人同意；请带监护人同意重新登录。", code="not_for_visitors"
@@ -52,16 +46,6 @@ def grant(
     session.add(consent)
     session.flush()
     return consent
-
-
-def withdraw(session: Session, learner: Learner, purpose: Purpose) -> bool:
-    """End the consent at once; False when there was none. A guardian's is withdrawn by erasing instead."""
-    standing = session.scalar(queries.standing_consents(learner.id).where(Consent.purpose == purpose))
-    if standing is None:
-        return False
-    standing.withdrawn_at = now()
-    session.flush()
-    return True
 
 
 def move_consents(session: Session, visitor_id: int, learner_id: int) -> None:

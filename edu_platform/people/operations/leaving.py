@@ -1,4 +1,4 @@
-"""The copy of what is held of a learner, and forgetting them."""
+"""Leaving: withdrawing a consent, the copy of what is held of a learner, forgetting them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,34 @@ from sqlalchemy.orm import Session
 from edu_platform.core.clock import now, timestamp
 from edu_platform.core.models import IdempotentAnswer
 from edu_platform.core.sealing import KeyRing
+from edu_platform.core.vocabulary import AgeBand
 from edu_platform.people import queries, registry, signals
-from edu_platform.people.models import Consent, Learner
+from edu_platform.people.models import Consent, Learner, Purpose
 from edu_platform.people.operations.learners import open_identity
 from edu_platform.people.rules import PURPOSES, pseudonym
 
 OWN_TABLES = frozenset({"consent"})
 """The room's own tables that name a learner; no holding claims them, this module empties them itself."""
+
+
+def withdraw(session: Session, learner: Learner, purpose: Purpose) -> bool:
+    """End the learner's consent at once; False when there was none.
+
+    Without a guardian's consent nothing personal of a child under 14 may stay: withdrawing that one
+    erases the learner.
+    """
+    standing = session.scalar(queries.standing_consents(learner.id).where(Consent.purpose == purpose))
+    if standing is None:
+        return False
+    standing.withdrawn_at = now()
+    session.flush()
+    if purpose is Purpose.GUARDIAN:
+        if learner.age_band is AgeBand.UNDER_14:
+            erase_learner(session, learner)
+        else:
+            learner.guardian_consent_at = None
+            session.flush()
+    return True
 
 
 def export_learner(session: Session, ring: KeyRing, learner: Learner) -> dict[str, Any]:
