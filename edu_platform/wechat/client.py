@@ -51,8 +51,7 @@ BUSY = -1
 BACK_OFF_CODES = frozenset({BUSY, 43108, 44990, 44991, 45011})
 QUOTA_CODES = frozenset({44993, 45009, 45029})
 MISCONFIGURED_CODES = frozenset(
-    {40002, 40013, 40125, 40164, 40243, 41002, 41004, 48001, 48004, 50002, 50004, 50007}
-    | {89503, 89506, 89507}
+    {40002, 40013, 40125, 40164, 40243, 41002, 41004, 48001, 48004, 50004, 50007} | {89503, 89506, 89507}
 )
 LOGIN_CODES = frozenset({40029, 40163, 40226, 41008})
 SIGNATURE_INVALID = 87009
@@ -60,6 +59,9 @@ SIGNATURE_INVALID = 87009
 MINUTE = 60.0
 QUOTA_WAIT = 3600.0
 """Seconds to advise when a daily quota is gone; when exactly WeChat resets it is not published."""
+
+CODE_LIMIT = 512
+"""Characters of a login or phone code beyond which WeChat need not be asked."""
 
 EnvVersion = Literal["release", "trial", "develop"]
 
@@ -168,8 +170,7 @@ class WeChatClient:
         Raise CodeRefused, RateLimited, Unavailable or Misconfigured. When an earlier try went
         unanswered and the retry finds the code used, CodeRefused says so (`after_timeout`).
         """
-        if not code:
-            raise CodeRefused("no code", errcode=41008)
+        _check_code(code)
         answer = self._ask(
             "GET",
             "/sns/jscode2session",
@@ -203,8 +204,7 @@ class WeChatClient:
 
         With `openid`, WeChat checks that the code is that user's. Raise CodeRefused as for login.
         """
-        if not code:
-            raise CodeRefused("no code", errcode=41008)
+        _check_code(code)
         body = {"code": code} | ({"openid": openid} if openid else {})
         try:
             answer = self._ask_with_token(
@@ -275,8 +275,6 @@ class WeChatClient:
         """
         if not text.strip():
             raise InvalidArgument("text", "待检测的文字为空")
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise InvalidArgument("text", "待检测的文字含有无效字符")
         worst, label, traces = Suggestion.PASS, 100, []
         step = TEXT_LIMIT - TEXT_OVERLAP
         for start in range(0, max(len(text) - TEXT_OVERLAP, 1), step):
@@ -455,7 +453,7 @@ class WeChatClient:
         `repeatable=False`: no retry once the request may have been acted upon. `spends_code`: the
         call uses up a code, so that its refusal after a lost answer is told apart.
         """
-        content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        content = None if body is None else _encoded(body)
         headers = {} if content is None else {"Content-Type": "application/json"}
         unanswered = False
         failure: WeChatError = Unavailable(f"{path}: not tried")
@@ -495,8 +493,24 @@ class WeChatClient:
             # Sent, and no answer that says what became of it.
             unanswered = True
             if not repeatable:
-                raise Undecided(str(failure)) from None
-        raise failure from None
+                raise Undecided(str(failure))
+        raise failure
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """Return the body as WeChat wants it: UTF-8, Chinese unescaped."""
+    try:
+        return json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument("body", "内容含有无效字符") from None
+
+
+def _check_code(code: str) -> None:
+    """Refuse what cannot be a code: it comes from anybody, and may be empty, huge or hostile."""
+    if not code:
+        raise CodeRefused("no code", errcode=41008)
+    if len(code) > CODE_LIMIT or not (code.isascii() and code.isprintable()):
+        raise CodeRefused("not a code of WeChat's", errcode=40029)
 
 
 def _json(path: str, response: httpx2.Response) -> dict[str, Any]:
@@ -505,7 +519,7 @@ def _json(path: str, response: httpx2.Response) -> dict[str, Any]:
         raise Unavailable(f"{path}: HTTP {response.status_code}")
     try:
         answer = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         if response.status_code >= 400:

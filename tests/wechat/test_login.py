@@ -78,11 +78,23 @@ def test_another_apps_code_is_refused(stub, client):
     assert refused.value.errcode == 40029
 
 
-def test_an_empty_code_is_refused_without_a_call(stub, client):
-    with pytest.raises(CodeRefused) as refused:
-        client.code_to_session("")
-    assert refused.value.errcode == 41008
-    assert stub.calls(LOGIN) == []
+@pytest.mark.parametrize(
+    ("code", "errcode"),
+    [("", 41008), ("a" * 513, 40029), ("中", 40029), ("\ud800", 40029), ("a\x00", 40029), ("a\n", 40029)],
+    ids=range(6),
+)
+def test_what_is_no_code_is_refused_without_a_call(stub, client, code, errcode):
+    for ask in (client.code_to_session, client.phone_number):
+        with pytest.raises(CodeRefused) as refused:
+            ask(code)
+        assert refused.value.errcode == errcode
+    assert stub.get("calls")["calls"] == []
+
+
+def test_a_code_with_signs_of_the_query_goes_as_one_value(stub, client):
+    with pytest.raises(CodeRefused):
+        client.code_to_session("a&secret=b#c%20+d")
+    assert stub.calls(LOGIN)[0]["query"]["js_code"] == "a&secret=b#c%20+d"
 
 
 def test_a_risky_user_is_blocked(stub, client):

@@ -84,11 +84,11 @@ def test_a_word_on_the_seam_is_seen(stub, client, start):
     assert check(client, text).suggestion is Suggestion.RISKY
 
 
-@pytest.mark.parametrize("text", ["", "  \n", "\ud800"])
-def test_what_cannot_be_checked_is_refused_before_the_call(stub, client, text):
+@pytest.mark.parametrize(("text", "field"), [("", "text"), ("  \n", "text"), ("一\ud800", "body")])
+def test_what_cannot_be_checked_is_refused_before_the_call(stub, client, text, field):
     with pytest.raises(InvalidArgument) as refused:
         check(client, text)
-    assert refused.value.field == "text"
+    assert refused.value.field == field
     assert stub.calls(CHECK) == []
 
 
