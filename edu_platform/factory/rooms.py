@@ -43,4 +43,4 @@ def move_in(app: Flask, settings: Settings) -> None:
                     api.register_blueprint(blueprint)
                 else:
                     app.register_blueprint(blueprint)
-    app.register_blueprint(get_swaggerui_blueprint("/api/v1/docs", "/api/v1/openapi.json"))
+    app.register_blueprint(get_swaggerui_blueprint("/api/v1/docs", "/api/v1/openapi.json", config={"validatorUrl": None}))
