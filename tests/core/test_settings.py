@@ -104,3 +104,11 @@ def test_production_gets_no_secret_made_for_it(tmp_path):
     environ = {"EDU_DATA_DIR": str(tmp_path), "EDU_ENVIRONMENT": "production"}
     assert environ_with_installation(environ) == environ
     assert not list(tmp_path.iterdir())
+
+
+def test_every_setting_is_written_down():
+    from dataclasses import fields
+    from pathlib import Path
+
+    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    assert [f.name for f in fields(Settings) if f"`EDU_{f.name.upper()}`" not in text] == []
