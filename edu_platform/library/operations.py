@@ -20,7 +20,7 @@ from edu_platform.core.errors import FieldError, Invalid, NotFound
 from edu_platform.core.vocabulary import Audience, Right
 from edu_platform.library import kinds, queries, rendering, rules, search
 from edu_platform.library.errors import DependencyChanged, NotApproved, SlugTaken, Stale
-from edu_platform.library.meta import check_meta, normal_meta, read_moment, slug_reason
+from edu_platform.library.meta import KEYS, check_meta, normal_meta, read_moment, slug_reason, unknown_keys
 from edu_platform.library.models import (
     CatalogueEntry,
     CatalogueVersion,
@@ -82,12 +82,13 @@ def draft_errors(
     reason = slug_reason(slug)
     if reason:
         errors.append(FieldError("slug", reason, "not_a_slug"))
-    found = check_meta(meta, cover=False)
+    found = unknown_keys(meta, KEYS) + check_meta(meta, cover=False)
     column = meta.get("column")
     well_formed = isinstance(column, str) and not any(error.field == "column" for error in found)
     if well_formed and session.scalar(select(Column.id).where(Column.slug == column)) is None:
         found.append(FieldError("column", f"没有“{column}”这个栏目", "unknown_column"))
-    if slug in (meta.get("related") or ()):
+    related = meta.get("related")
+    if isinstance(related, list) and slug in related:
         found.append(FieldError("related", "不能与自己相关", "refers_to_itself"))
     errors += [FieldError(f"meta.{error.field}", error.reason, error.code) for error in found]
     if kind not in kinds.registry:
@@ -277,6 +278,15 @@ def withdraw(
     touch(session)
     for revision in found:
         piece_withdrawn.send(session, PieceNews(piece.id, revision.id, piece.slug, piece.kind))
+
+
+def anything_due(session: Session, at: datetime | None = None) -> bool:
+    """Say whether `due_transitions` would do anything, without taking the write lock."""
+    moment = at or now()
+    return (
+        session.scalar(queries.due(moment).with_only_columns(Revision.id).limit(1)) is not None
+        or session.scalar(queries.over(moment).with_only_columns(CatalogueEntry.id).limit(1)) is not None
+    )
 
 
 def due_transitions(session: Session, at: datetime | None = None) -> int:

@@ -129,11 +129,15 @@ def next_boundary(at: datetime) -> Select[datetime | None]:
     return select(func.min(moments.c.edge, type_=CatalogueEntry.visible_from.type))
 
 
-def pieces(*, kind: str | None = None, before: int | None = None) -> Select[Piece]:
-    """Return all pieces, whatever their state, newest first; `before` is the id of the last one seen."""
+def pieces(
+    *, kind: str | None = None, state: RevisionState | None = None, before: int | None = None
+) -> Select[Piece]:
+    """Return all pieces, newest first (those with a revision in `state`); `before` is the id of the last one seen."""
     found = select(Piece).order_by(Piece.id.desc())
     if kind is not None:
         found = found.where(Piece.kind == kind)
+    if state is not None:
+        found = found.where(exists().where(Revision.piece_id == Piece.id, Revision.state == state))
     if before is not None:
         found = found.where(Piece.id < before)
     return found

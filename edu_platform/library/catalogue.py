@@ -1,0 +1,443 @@
+"""The catalogue as learners read it: answers made once, kept per process, dropped when the catalogue changes.
+
+A process looks at the catalogue's version at most every `LOOK` seconds; between looks, and until the next moment
+at which something appears or goes by the clock, it answers from memory. What this process itself commits it sees
+at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Engine, Select, event, func, select
+from sqlalchemy.orm import Session, load_only, undefer
+
+from edu_platform.core.clock import now
+from edu_platform.core.errors import NotFound
+from edu_platform.core.paging import decode_cursor, encode_cursor
+from edu_platform.core.vocabulary import Audience, Right
+from edu_platform.library import kinds, queries, rules, search
+from edu_platform.library.models import CatalogueEntry, Popularity, Revision
+from edu_platform.library.operations import CHANGED
+from edu_platform.library.rendering import Answer
+
+LOOK = 0.3
+"""Seconds for which a version that was looked at is believed."""
+LARGEST_AGE = 10
+"""Seconds for which a client may keep an answer without asking again."""
+MOST_BYTES = 64 * 1024 * 1024
+MOST_RELATED = 6
+ZIP_FROM = 1024
+"""Bytes from which a zipped answer is preferred when the client takes either."""
+
+
+@dataclass(frozen=True, eq=False)
+class Generation:
+    """One state of the catalogue: what was answered under it holds from `since` until `until`."""
+
+    token: str | None
+    popularity: str | None
+    since: datetime
+    until: datetime | None
+    pool: object
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """An answer, and for how many seconds a client may keep it."""
+
+    answer: Answer
+    max_age: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer in memory; `by_reads` when its order depends on how often pieces were read."""
+
+    answer: Answer
+    by_reads: bool
+
+
+Make = Callable[[Session, datetime], bytes | Answer]
+
+
+class Catalogue:
+    """The answers that one process keeps, for one database."""
+
+    def __init__(self, engine: Engine, *, most_bytes: int = MOST_BYTES) -> None:
+        self._engine = engine
+        self._most = most_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._size = 0
+        self._generation: Generation | None = None
+        self._looked = 0.0
+
+    def cached(self, key: str) -> Fresh | None:
+        """Return the answer kept under `key` (path and query as they were sent), None when there is none."""
+        with self._lock:
+            generation, moment = self._current()
+            kept = self._kept.get(key)
+            if kept is None:
+                return None
+            self._kept.move_to_end(key)
+            return Fresh(kept.answer, _age(generation, moment))
+
+    def answer(self, key: str, make: Make, *, by_reads: bool = False) -> Fresh:
+        """Return the answer for `key`, made by `make(session, moment)` when it is not kept; refusals are not kept."""
+        with self._lock:
+            generation, moment = self._current()
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept.move_to_end(key)
+                return Fresh(kept.answer, _age(generation, moment))
+        # A session of its own: the request's may look at an older state of the database than the version just read.
+        with Session(self._engine) as session:
+            made = make(session, moment)
+        answer = made if isinstance(made, Answer) else Answer.of(made)
+        with self._lock:
+            if self._generation is generation:
+                self._keep(key, Kept(answer, by_reads))
+        return Fresh(answer, _age(generation, moment))
+
+    def look_again(self) -> None:
+        """Look at the version before the next answer, however short ago that was done."""
+        with self._lock:
+            self._looked = 0.0
+
+    def _current(self) -> tuple[Generation, datetime]:
+        """Return the present state and moment, dropping what does not hold any more. Called under the lock."""
+        moment, tick = now(), time.monotonic()
+        known = self._generation
+        if (
+            known is not None
+            and tick - self._looked < LOOK
+            and known.pool is self._engine.pool
+            and known.since <= moment
+            and (known.until is None or moment < known.until)
+        ):
+            return known, moment
+        found = self._look(moment)
+        self._looked = tick
+        if (
+            known is not None
+            and found == replace(known, since=found.since)
+            and (known.until is None or moment < known.until)
+            and known.since <= moment
+        ):
+            return known, moment
+        same_pieces = known is not None and replace(found, popularity=None) == replace(
+            known, popularity=None, since=found.since
+        )
+        self._drop(only_by_reads=same_pieces)
+        self._generation = found
+        return found, moment
+
+    def _look(self, moment: datetime) -> Generation:
+        with Session(self._engine) as session:
+            row = session.scalar(queries.version())
+            until = session.scalar(queries.next_boundary(moment))
+            token, popularity = (row.token, row.popularity) if row else (None, None)
+        # A new pool means another database behind the same address: restored, or forked.
+        return Generation(token, popularity, moment, until, self._engine.pool)
+
+    def _drop(self, *, only_by_reads: bool) -> None:
+        for key in [key for key, kept in self._kept.items() if kept.by_reads or not only_by_reads]:
+            self._size -= self._kept.pop(key).answer.size
+
+    def _keep(self, key: str, kept: Kept) -> None:
+        before = self._kept.pop(key, None)
+        if before is not None:
+            self._size -= before.answer.size
+        self._kept[key] = kept
+        self._size += kept.answer.size
+        while self._size > self._most:
+            self._size -= self._kept.popitem(last=False)[1].answer.size
+
+
+def _age(generation: Generation, moment: datetime) -> int:
+    """Return for how long a client may keep an answer: never past the next change by the clock."""
+    if generation.until is None:
+        return LARGEST_AGE
+    return max(0, min(LARGEST_AGE, int((generation.until - moment) / timedelta(seconds=1))))
+
+
+_catalogues: dict[Engine, Catalogue] = {}
+_making = threading.Lock()
+
+
+def catalogue_of(engine: Engine) -> Catalogue:
+    """Return this process's catalogue over a database."""
+    with _making:
+        if engine not in _catalogues:
+            _catalogues[engine] = Catalogue(engine)
+        return _catalogues[engine]
+
+
+@event.listens_for(Session, "after_commit")
+def _see_own_changes(session: Session) -> None:
+    engine = session.info.pop(CHANGED, None)
+    if engine in _catalogues:
+        _catalogues[engine].look_again()
+
+
+# ---- choosing what to send
+
+
+def choose(
+    fresh: Fresh, *, if_none_match: str | None, accept_encoding: str | None
+) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body for a GET (a HEAD leaves the body out)."""
+    answer = fresh.answer
+    zipped = _takes_zipped(accept_encoding, large=len(answer.body) > ZIP_FROM)
+    etag = answer.etag_gzip if zipped else answer.etag
+    headers = {
+        "ETag": etag,
+        "Cache-Control": f"public, max-age={fresh.max_age}",
+        "Vary": "Accept-Encoding",
+    }
+    if if_none_match is not None and _names(if_none_match, etag):
+        return 304, headers, b""
+    headers["Content-Type"] = "application/json"
+    if zipped:
+        headers["Content-Encoding"] = "gzip"
+    body = answer.gzip if zipped else answer.body
+    headers["Content-Length"] = str(len(body))
+    return 200, headers, body
+
+
+def _names(if_none_match: str, etag: str) -> bool:
+    """Say whether the header names the tag, compared weakly (RFC 9110 §13.1.2); no comma stands in our tags."""
+    if if_none_match.strip() == "*":
+        return True
+    given = (part.strip().removeprefix("W/") for part in if_none_match.split(","))
+    return etag in given
+
+
+def _takes_zipped(accept_encoding: str | None, *, large: bool) -> bool:
+    """Decide by the client's weights (RFC 9110 §12.5.3); the plain form is left out only when it is refused."""
+    if accept_encoding is None:
+        return False
+    weights: dict[str, float] = {}
+    for part in accept_encoding.lower().split(","):
+        coding, *parameters = (piece.strip() for piece in part.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "q":
+                try:
+                    weight = float(value.strip())
+                except ValueError:
+                    weight = 0.0
+        if coding:
+            weights["gzip" if coding == "x-gzip" else coding] = weight
+    anything = weights.get("*", 0.0)
+    gzip = weights.get("gzip", anything)
+    plain = weights.get("identity", weights.get("*", 1.0) if "*" in weights else None)
+    if not 0 < gzip <= 1:
+        return False
+    if plain is None:
+        return large
+    if plain == 0:
+        return True
+    return large and gzip >= plain
+
+
+# ---- making answers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which pieces a list shows, in which order; `sort` is None for newest, or for best match with `q`."""
+
+    kind: str | None = None
+    audience: Audience | None = None
+    column: str | None = None
+    right: Right | None = None
+    campaign: str | None = None
+    q: str | None = None
+    sort: str | None = None
+    cursor: str | None = None
+    limit: int = 20
+
+
+def pieces(session: Session, at: datetime, wanted: Wanted) -> bytes:
+    """Return a list as JSON: the pieces' cards as they were rendered, and the cursor of the next page."""
+    found = queries.visible(
+        at,
+        kind=wanted.kind,
+        audience=wanted.audience,
+        column=wanted.column,
+        right=wanted.right,
+        campaign=wanted.campaign,
+    )
+    if wanted.q is None:
+        rows, cursor = _sorted_page(session, found, wanted)
+        return _list([row.card for row in rows], cursor)
+    asked = search.words(wanted.q)
+    hits = search.find(session, asked)
+    found = found.options(undefer(CatalogueEntry.text))
+    if wanted.sort is not None:
+        some = found.where(CatalogueEntry.id.in_([hit.entry_id for hit in hits]))
+        rows, cursor = _sorted_page(session, some, wanted)
+        return _list([_marked(row, asked) for row in rows], cursor)
+    return _best_page(session, found, hits, asked, wanted)
+
+
+def _sorted_page(
+    session: Session, found: Select[CatalogueEntry], wanted: Wanted
+) -> tuple[Sequence[CatalogueEntry], str | None]:
+    keyed: list[tuple[CatalogueEntry, tuple[datetime | int, int]]]
+    if wanted.sort == "most_read":
+        reads = decode_cursor(wanted.cursor, int, int) if wanted.cursor else None
+        read = queries.most_read(found, (reads[0], reads[1]) if reads else None)
+        counted = session.execute(read.add_columns(Popularity.reads).limit(wanted.limit + 1)).tuples()
+        keyed = [(entry, (count, entry.piece_id)) for entry, count in counted]
+    else:
+        since = decode_cursor(wanted.cursor, datetime, int) if wanted.cursor else None
+        newest = queries.newest(found, (since[0], since[1]) if since else None)
+        entries = session.scalars(newest.limit(wanted.limit + 1))
+        keyed = [(entry, (entry.published_at, entry.piece_id)) for entry in entries]
+    more = len(keyed) > wanted.limit
+    cursor = encode_cursor(*keyed[wanted.limit - 1][1]) if more else None
+    return [entry for entry, _ in keyed[: wanted.limit]], cursor
+
+
+def _best_page(
+    session: Session,
+    found: Select[CatalogueEntry],
+    hits: Sequence[search.Hit],
+    asked: Sequence[str],
+    wanted: Wanted,
+) -> bytes:
+    if wanted.cursor:
+        after = tuple(decode_cursor(wanted.cursor, int, int, int))
+        hits = [hit for hit in hits if hit.key > after]
+    ids = found.where(CatalogueEntry.id.in_([hit.entry_id for hit in hits]))
+    seen = set(session.scalars(ids.with_only_columns(CatalogueEntry.id)))
+    here = [hit for hit in hits if hit.entry_id in seen]
+    page = here[: wanted.limit]
+    rows = session.scalars(
+        select(CatalogueEntry)
+        .where(CatalogueEntry.id.in_([hit.entry_id for hit in page]))
+        .options(undefer(CatalogueEntry.text))
+    )
+    entries = {row.id: row for row in rows}
+    cursor = encode_cursor(*page[-1].key) if len(here) > len(page) else None
+    return _list([_marked(entries[hit.entry_id], asked) for hit in page], cursor)
+
+
+def _marked(entry: CatalogueEntry, asked: Sequence[str]) -> bytes:
+    highlight = {"title": search.mark(entry.title, asked), "excerpt": search.excerpt(entry.text, asked)}
+    return entry.card[:-1] + b',"highlight":' + orjson.dumps(highlight) + b"}"
+
+
+def _list(items: Iterable[bytes], cursor: str | None) -> bytes:
+    return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + orjson.dumps(cursor) + b"}"
+
+
+def page(session: Session, at: datetime, slug: str) -> Answer:
+    """Return a piece's page as it was rendered; NotFound unless it is visible."""
+    entry = session.scalar(
+        queries.visible(at, slugs=[slug])
+        .order_by(CatalogueEntry.visible_from.desc())
+        .limit(1)
+        .options(undefer(CatalogueEntry.page), undefer(CatalogueEntry.page_gzip))
+    )
+    if entry is None:
+        raise NotFound("没有这个内容。")
+    return Answer(entry.page, entry.etag, entry.page_gzip, entry.etag_gzip)
+
+
+def related(session: Session, at: datetime, slug: str) -> bytes:
+    """Return up to `MOST_RELATED` visible pieces that go with this one, strongest reason first, as JSON."""
+    meta_of = _metas(session, at)
+    me = next((found for found in meta_of if found["slug"] == slug), None)
+    if me is None:
+        raise NotFound("没有这个内容。")
+    columns = {column.slug: column.title for column in session.scalars(queries.columns())}
+    named = {name: place for place, name in enumerate(_named(session, at, slug))}
+    ranked = []
+    for other in meta_of:
+        if other["slug"] == slug:
+            continue
+        rights = [word for word in me["rights"] if word in other["rights"]]
+        audiences = [word for word in me["audiences"] if word in other["audiences"]]
+        reason = rules.related_reason(
+            named=other["slug"] in named,
+            same_column=columns[me["column"]] if me["column"] == other["column"] else None,
+            shared_rights=rights,
+            shared_audiences=audiences,
+        )
+        if reason is not None:
+            rank = (
+                rules.RELATED_REASONS.index(reason[0]),
+                named.get(other["slug"], 0),
+                -len(audiences),
+                -len(rights),
+                -other["piece_id"],
+            )
+            ranked.append((rank, reason, other["card"]))
+    ranked.sort(key=lambda item: item[0])
+    items = [
+        card[:-1] + b',"reason":' + orjson.dumps({"code": code, "text": text}) + b"}"
+        for _, (code, text), card in ranked[:MOST_RELATED]
+    ]
+    return b'{"items":[' + b",".join(items) + b"]}"
+
+
+def _metas(session: Session, at: datetime) -> list[dict[str, Any]]:
+    """Return card and tags of everything visible: hundreds of small rows, and the answer is kept."""
+    chosen = queries.visible(at).options(
+        load_only(CatalogueEntry.slug, CatalogueEntry.piece_id, CatalogueEntry.card)
+    )
+    found = []
+    for entry in session.scalars(chosen):
+        card = orjson.loads(entry.card)
+        tags = {name: card[name] for name in ("slug", "column", "rights", "audiences")}
+        found.append({**tags, "piece_id": entry.piece_id, "card": entry.card})
+    return found
+
+
+def _named(session: Session, at: datetime, slug: str) -> list[str]:
+    named = session.scalar(
+        select(Revision.meta)
+        .join(CatalogueEntry, CatalogueEntry.revision_id == Revision.id)
+        .where(CatalogueEntry.slug == slug, queries.is_visible(at))
+    )
+    return list(named["related"]) if named else []
+
+
+def columns(session: Session, at: datetime) -> bytes:
+    """Return the columns in their order, each with the number of pieces to be seen in it, as JSON."""
+    counts: Mapping[str, int] = dict(
+        session.execute(
+            queries.visible(at)
+            .with_only_columns(CatalogueEntry.column_slug, func.count())
+            .group_by(CatalogueEntry.column_slug)
+        )
+        .tuples()
+        .all()
+    )
+    items = [
+        {
+            "slug": column.slug,
+            "title": column.title,
+            "intro": column.intro,
+            "pieces": counts.get(column.slug, 0),
+        }
+        for column in session.scalars(queries.columns())
+    ]
+    return orjson.dumps({"items": items})
+
+
+def kind_labels() -> list[dict[str, str]]:
+    """Return the kinds that the house has, each with its Chinese name."""
+    return [{"value": name, "label": kind.label} for name, kind in sorted(kinds.registry.items())]

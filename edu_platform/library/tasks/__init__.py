@@ -1,0 +1,5 @@
+"""The library's jobs."""
+
+from edu_platform.library.tasks import publishing
+
+__all__ = ["publishing"]
