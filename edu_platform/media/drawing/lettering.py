@@ -307,6 +307,18 @@ def _break_paragraph(text: str, width: float, weight: int) -> tuple[str, ...] | 
     return tuple(reversed(broken))
 
 
+def parts_words(text: str, lines: list[str]) -> bool:
+    """Tell whether the lines of a text part a word or what stands between quotation marks."""
+    solid = "".join(text.split())
+    ends = _words_end(solid)
+    place = 0
+    for line in lines[:-1]:
+        place += len("".join(line.split()))
+        if place not in ends or _inside_marks(solid, place):
+            return True
+    return False
+
+
 def set_text(
     text: str, width: float, size: float, *, weight: int = 400, leading: float = 1.45
 ) -> Setting | None:
@@ -328,9 +340,14 @@ def fit_text(
     leading: float = 1.45,
     most_lines: int | None = None,
     step: float = 2.0,
+    by_sense: bool = False,
 ) -> Setting | None:
-    """Set a text as large as the box allows, between two sizes; None if even the smallest is cut."""
+    """Set a text as large as the box allows, between two sizes; None if even the smallest is cut.
+
+    With `by_sense`, a smaller size that parts no word and no quotation is preferred.
+    """
     size = largest
+    rough: Setting | None = None
     while size >= smallest - 1e-6:
         setting = set_text(text, width, size, weight=weight, leading=leading)
         if (
@@ -338,6 +355,8 @@ def fit_text(
             and setting.height <= height + 1e-6
             and (most_lines is None or len(setting.lines) <= most_lines)
         ):
-            return setting
+            if not by_sense or not parts_words(text, [line.text for line in setting.lines]):
+                return setting
+            rough = rough or setting
         size -= step
-    return None
+    return rough

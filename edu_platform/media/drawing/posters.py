@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 import struct
 import zlib
@@ -17,7 +17,8 @@ import skia
 from edu_platform.media.drawing import palette
 from edu_platform.media.drawing.illustrations import NAME, Finder, Illustration, load_illustration
 from edu_platform.media.drawing.lettering import missing_characters
-from edu_platform.media.drawing.poster_templates import RIGHTS, TEMPLATES, Job
+from edu_platform.media.drawing.poster_parts import RIGHTS, Job
+from edu_platform.media.drawing.poster_templates import TEMPLATES
 from edu_platform.media.drawing.problems import CannotDrawError, Problem, read_text
 from edu_platform.media.drawing.sheet import WIDTH, Placed, Sheet
 
@@ -55,7 +56,7 @@ class House:
     programme: str
     hotline: str
     review_no: str | None = None
-    date: datetime.date | None = None
+    date: dt.date | None = None
 
 
 SAMPLE_HOUSE: Final = House(
@@ -63,7 +64,7 @@ SAMPLE_HOUSE: Final = House(
     programme="消保守护",
     hotline="95519",
     review_no="XB-2026-0315-001",
-    date=datetime.date(2026, 12, 28),
+    date=dt.date(2026, 12, 28),
 )
 """A house with a long name, against which copy is checked before the real one is known."""
 
@@ -157,9 +158,7 @@ def _read_points(data: Mapping[str, Any], key: str, problems: list[Problem]) -> 
     return points
 
 
-def _read_names(
-    data: Mapping[str, Any], key: str, known: set[str], problems: list[Problem]
-) -> list[str]:
+def _read_names(data: Mapping[str, Any], key: str, known: set[str], problems: list[Problem]) -> list[str]:
     value = data.get(key)
     if not isinstance(value, list) or not value:
         problems.append(Problem(key, "至少要有一项"))
@@ -177,9 +176,8 @@ def _check_letters(path: str, text: str, problems: list[Problem]) -> None:
     missing = missing_characters(text)
     if missing:
         problems.append(Problem(path, f"字体里没有这些字：{''.join(missing)}"))
-    for name in re.findall(r"\{([^{}]*)\}", text):
-        if name != "hotline":
-            problems.append(Problem(path, f"不认识 {{{name}}}，只能用 {{hotline}}"))
+    unknown = set(re.findall(r"\{([^{}]*)\}", text)) - {"hotline"}
+    problems.extend(Problem(path, f"不认识 {{{name}}}，只能用 {{hotline}}") for name in sorted(unknown))
 
 
 def lay_out(

@@ -62,6 +62,14 @@ class Sheet:
         """Draw something that carries no meaning of its own: a ground, a card, a rule."""
         self.strokes.append(stroke)
 
+    def put(self, sign: Callable[..., None], *arguments: object) -> None:
+        """Draw a small sign with arguments bound now, so that a loop may go on."""
+        self.add(lambda canvas: sign(canvas, *arguments))
+
+    def line(self, start: tuple[float, float], end: tuple[float, float], paint: skia.Paint) -> None:
+        """Draw a straight line."""
+        self.add(lambda canvas: canvas.drawLine(*start, *end, paint))
+
     def whole(self) -> skia.Rect:
         """Give the sheet with its bleed."""
         return skia.Rect.MakeLTRB(-self.bleed, -self.bleed, WIDTH + self.bleed, self.height + self.bleed)
@@ -99,16 +107,12 @@ class Sheet:
         """Place a set text with its top left at (x, y)."""
         room = setting.width if width is None else width
         left = x + (room - setting.width) * align
-        self.placed.append(
-            Placed(role, left, y, setting.width, setting.height, setting.size, ink, ground)
-        )
+        self.placed.append(Placed(role, left, y, setting.width, setting.height, setting.size, ink, ground))
         self.add(
-            lambda canvas: setting.draw(
-                canvas, x, y, palette.fill(ink), align=align, width=room, hang=hang
-            )
+            lambda canvas: setting.draw(canvas, x, y, palette.fill(ink), align=align, width=room, hang=hang)
         )
 
-    def keep(self, role: str, x: float, y: float, width: float, height: float) -> None:
+    def keep(self, role: str, x: float, y: float, *, width: float, height: float) -> None:
         """Note a box that holds a picture or a code."""
         self.placed.append(Placed(role, x, y, width, height))
 
@@ -118,17 +122,16 @@ class Sheet:
             stroke(canvas)
 
 
-def draw_mark(canvas: skia.Canvas, x: float, y: float, size: float, body: int, sign: int) -> None:
+def draw_mark(canvas: skia.Canvas, x: float, y: float, size: float, colours: tuple[int, int]) -> None:
     """Draw the house's mark, a shield with a tick, in a square of `size` at (x, y)."""
+    body, sign = colours
     path = skia.Path()
     path.moveTo(x + size / 2, y)
     path.cubicTo(
         x + size * 0.66, y + size * 0.1, x + size * 0.8, y + size * 0.13, x + size * 0.9, y + size * 0.14
     )
     path.lineTo(x + size * 0.9, y + size * 0.5)
-    path.cubicTo(
-        x + size * 0.9, y + size * 0.76, x + size * 0.7, y + size * 0.92, x + size / 2, y + size
-    )
+    path.cubicTo(x + size * 0.9, y + size * 0.76, x + size * 0.7, y + size * 0.92, x + size / 2, y + size)
     path.cubicTo(
         x + size * 0.3, y + size * 0.92, x + size * 0.1, y + size * 0.76, x + size * 0.1, y + size * 0.5
     )

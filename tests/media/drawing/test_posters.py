@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import io
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skia
+import yaml
+from PIL import Image
+
+from edu_platform.media.drawing import palette
+from edu_platform.media.drawing.illustrations import finder
+from edu_platform.media.drawing.poster_templates import TEMPLATES
+from edu_platform.media.drawing.posters import (
+    A3_WIDTH_MM,
+    SAFE_MM,
+    House,
+    PosterCopy,
+    PosterSize,
+    code_place,
+    draw_poster,
+    lay_out,
+    parse_poster,
+    texts_of,
+)
+from edu_platform.media.drawing.problems import CannotDrawError
+from edu_platform.media.drawing.sheet import WIDTH
+
+POSTERS = sorted((Path(__file__).parents[3] / "content" / "posters").glob("*.yaml"))
+
+GOOD: dict[str, Any] = {
+    "title": "先挂断，再核实",
+    "audiences": ["elderly"],
+    "rights": ["property_safety"],
+    "template": "warning",
+    "claim": "先挂断，再核实",
+    "points": ["陌生来电先别信", "不给验证码"],
+    "call": "拨打 {hotline} 核实",
+    "illustration": "phone-hang-up",
+    "alt": "一只手挂断电话",
+}
+
+
+def copy_of(**changes: Any) -> PosterCopy:
+    copy, problems = parse_poster(GOOD | changes)
+    assert copy is not None, problems
+    return copy
+
+
+def load(path: Path) -> PosterCopy:
+    copy, problems = parse_poster(yaml.safe_load(path.read_text("utf-8")))
+    assert copy is not None, problems
+    return copy
+
+
+def test_every_problem_is_listed_at_once(illustrations: Path) -> None:
+    copy, problems = parse_poster(
+        {
+            "title": "好",
+            "audiences": ["everyone"],
+            "rights": [],
+            "template": "neon",
+            "claim": "这一句主张实在是太长太长太长了",
+            "points": ["好", 3, "\U0001f600", "再打 {phone}"],
+            "call": "",
+            "illustration": "no-such-picture",
+        },
+        finder(illustrations),
+    )
+    assert copy is None
+    found = {problem.path: problem.reason for problem in problems}
+    assert set(found) >= {
+        "template",
+        "claim",
+        "points[1]",
+        "call",
+        "illustration",
+        "alt",
+        "audiences[0]",
+        "rights",
+    }
+    assert "12" in found["claim"]
+    assert "no-such-picture" in found["illustration"]
+    assert all(problem.reason for problem in problems)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_points_too_long_are_a_problem_not_a_cut(template: str) -> None:
+    copy, problems = parse_poster(GOOD | {"template": template, "points": ["一句说不完的话" * 12] * 3})
+    assert copy is None
+    assert any(problem.path.startswith("points") for problem in problems)
+
+
+def test_a_word_wider_than_the_sheet_is_a_problem() -> None:
+    _, problems = parse_poster(GOOD | {"points": ["A" * 80]})
+    assert any(problem.path == "points[0]" for problem in problems)
+
+
+def test_number_of_points_depends_on_the_template() -> None:
+    _, few = parse_poster(GOOD | {"template": "steps", "points": ["一", "二"]})
+    _, many = parse_poster(GOOD | {"points": ["一", "二", "三", "四"]})
+    assert [problem.path for problem in few] == ["points"]
+    assert "points" in [problem.path for problem in many]
+
+
+def test_the_shipped_posters_are_right(illustrations: Path) -> None:
+    find = finder(illustrations)
+    templates, audiences, rights = set(), set(), set()
+    for path in POSTERS:
+        copy, problems = parse_poster(yaml.safe_load(path.read_text("utf-8")), find)
+        assert copy is not None, (path.name, problems)
+        templates.add(copy.template)
+        audiences.update(copy.audiences)
+        rights.update(copy.rights)
+    assert len(POSTERS) >= 8
+    assert templates == set(TEMPLATES)
+    assert audiences == {"elderly", "youth", "new_customer"}
+    assert len(rights) >= 5
+
+
+@pytest.mark.parametrize("path", POSTERS, ids=lambda path: path.stem)
+def test_nothing_collides_or_leaves_the_sheet_and_all_can_be_read(path: Path, house: House) -> None:
+    copy = load(path)
+    for size in PosterSize:
+        for elder in (False, True):
+            sheet, problems = lay_out(copy, size=size, elder=elder, house=house)
+            assert not problems
+            edge = SAFE_MM * WIDTH / A3_WIDTH_MM if size is PosterSize.A3 else 24
+            for box in sheet.placed:
+                assert box.x >= edge - 0.01, box
+                assert box.x + box.width <= WIDTH - edge + 0.01, box
+                assert box.y >= edge - 0.01, box
+                assert box.bottom <= sheet.height - edge * 0.99, box
+            for one, other in combinations(sheet.placed, 2):
+                assert not one.overlaps(other), (one, other)
+            for text in texts_of(sheet):
+                least = palette.ELDER_CONTRAST if elder else palette.TEXT_CONTRAST
+                assert palette.contrast(text.ink, text.ground) >= least, text
+
+
+@pytest.mark.parametrize("path", POSTERS, ids=lambda path: path.stem)
+def test_elder_print_is_at_least_half_again_as_large(path: Path, house: House) -> None:
+    copy = load(path)
+    for size in PosterSize:
+        normal, _ = lay_out(copy, size=size, elder=False, house=house)
+        elder, _ = lay_out(copy, size=size, elder=True, house=house)
+        for role in ("claim", "point", "call", "issuer", "hotline", "programme"):
+            small = max(text.size for text in texts_of(normal) if text.role == role)
+            large = min(text.size for text in texts_of(elder) if text.role == role)
+            assert 1.5 - 1e-6 <= large / small <= 2.3, (role, large, small)
+
+
+def test_a_poster_repeats_byte_for_byte(illustrations: Path, house: House) -> None:
+    def draw() -> bytes:
+        return draw_poster(
+            copy_of(), size=PosterSize.PHONE, elder=False, house=house, illustrations=illustrations
+        )
+
+    assert draw() == draw()
+    picture = Image.open(io.BytesIO(draw()))
+    assert picture.size == (1080, 1920)
+
+
+def test_paper_has_its_resolution_and_bleed(illustrations: Path, house: House) -> None:
+    drawn = draw_poster(copy_of(), size=PosterSize.A3, elder=False, house=house, illustrations=illustrations)
+    picture = Image.open(io.BytesIO(drawn))
+    assert picture.size == (round(303 / 25.4 * 300), round(426 / 25.4 * 300))
+    assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    corner = picture.convert("RGB").getpixel((2, picture.height // 2))
+    assert corner != (255, 255, 255)
+
+
+def test_steps_grow_with_the_number_of_steps(house: House) -> None:
+    heights = [
+        lay_out(
+            copy_of(template="steps", points=["一件要做的事"] * count),
+            size=PosterSize.PHONE,
+            elder=False,
+            house=house,
+        )[0].height
+        for count in (3, 6)
+    ]
+    assert 1920 <= heights[0] < heights[1]
+
+
+def test_the_hotline_is_filled_in(illustrations: Path, house: House) -> None:
+    other = House(house.issuer, house.programme, "4008-000", house.review_no, house.date)
+    one, two = (
+        draw_poster(copy_of(), size=PosterSize.PHONE, elder=False, house=who, illustrations=illustrations)
+        for who in (house, other)
+    )
+    assert one != two
+
+
+def _code_area(picture: bytes, copy: PosterCopy, house: House) -> np.ndarray:
+    x, y, side = code_place(copy, size=PosterSize.PHONE, elder=False, house=house)
+    image = Image.open(io.BytesIO(picture)).convert("L")
+    width = image.width
+    return np.asarray(
+        image.crop((round(x * width), round(y * width), round((x + side) * width), round((y + side) * width)))
+    )
+
+
+def test_the_code_stands_in_its_place_with_a_quiet_zone(illustrations: Path, house: House) -> None:
+    def draw(code: bytes | str | None) -> np.ndarray:
+        picture = draw_poster(
+            copy_of(), size=PosterSize.PHONE, elder=False, house=house, illustrations=illustrations, code=code
+        )
+        return _code_area(picture, copy_of(), house)
+
+    free, ordinary = draw(None), draw("https://example.org/p/hang-up-first")
+    assert free.shape[0] >= 0.12 * WIDTH
+    assert (free < 60).mean() == 0
+    assert 0.15 < (ordinary < 60).mean() < 0.5
+    quiet = ordinary.shape[0] * 4 // 50
+    assert ordinary[3:quiet, 12:-12].min() > 200
+    surface = skia.Surface(64, 64)
+    surface.getCanvas().clear(0xFF0000FF)
+    given = draw(bytes(surface.makeImageSnapshot().encodeToData()))
+    assert (given < 60).mean() > 0.7
+
+
+def test_a_missing_illustration_stops_the_drawing(tmp_path: Path, house: House) -> None:
+    with pytest.raises(CannotDrawError, match="phone-hang-up"):
+        draw_poster(copy_of(), size=PosterSize.PHONE, elder=False, house=house, illustrations=tmp_path)
+
+
+def test_templates_differ_at_a_glance(illustrations: Path, house: House) -> None:
+    def glance(template: str) -> np.ndarray:
+        changes = {"template": template, "points": ["陌生来电先别信", "不给验证码", "先问家人"]}
+        picture = draw_poster(
+            copy_of(**changes), size=PosterSize.PHONE, elder=False, house=house, illustrations=illustrations
+        )
+        image = Image.open(io.BytesIO(picture)).convert("RGB").resize((9, 16))
+        return np.asarray(image).astype(float)
+
+    looks = {template: glance(template) for template in TEMPLATES}
+    for one, other in combinations(looks, 2):
+        assert np.abs(looks[one] - looks[other]).mean() > 12, (one, other)
