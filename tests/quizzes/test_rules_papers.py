@@ -157,8 +157,14 @@ def test_a_deadline_is_the_limit_or_the_closing_and_the_elder_have_no_limit():
 @given(st.integers(0, 300), st.integers(-400_000, 400_000))
 def test_grace_is_counted_but_not_shown(grace, ms):
     at = T0 + timedelta(milliseconds=ms)
-    assert times.is_over(T0, grace, at) == (ms > grace * 1000)
+    assert times.is_over(times.end(T0, grace), at) == (ms > grace * 1000)
     assert times.remaining_ms(T0, at) == max(0, -ms)
+
+
+def test_without_a_deadline_time_is_never_over():
+    assert times.end(None, 5) is None
+    assert not times.is_over(None, T0)
+    assert times.remaining_ms(None, T0) is None
 
 
 def test_a_window_opens_at_its_first_moment_and_is_closed_at_its_last():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,6 +10,7 @@ from typing import Any
 
 from edu_platform.core.errors import FieldError
 from edu_platform.core.vocabulary import Right
+from edu_platform.quizzes.rules.chance import SEED_BYTES, Part, Unsatisfiable, draw
 from edu_platform.quizzes.rules.questions import Difficulty, PartialCredit
 from edu_platform.quizzes.rules.reveal import Reveal
 
@@ -221,3 +222,52 @@ def _parts(read: _Reader, value: Any) -> list[DrawPart]:
             )
         )
     return found
+
+
+@dataclass(frozen=True)
+class Known:
+    """A question that papers may be made of: `id` of its newest version, and what it asks."""
+
+    id: int
+    ref: str
+    bank: str
+    content: Mapping[str, Any]
+
+
+def resolve(rules: QuizRules, known: Sequence[Known]) -> tuple[list[Part], list[FieldError]]:
+    """Return the parts of a paper (a fixed question is a part of its own), or what is wrong by path.
+
+    Unknown questions and banks, and draws that their pools cannot fill together, are mistakes.
+    """
+    errors: list[FieldError] = []
+    if rules.fixed:
+        by_ref = {question.ref: question for question in known}
+        for index, ref in enumerate(rules.fixed):
+            if ref not in by_ref:
+                errors.append(FieldError(f"paper.fixed[{index}]", f"没有题目“{ref}”。", "unknown_question"))
+        return ([] if errors else [Part(1, [by_ref[ref].id]) for ref in rules.fixed]), errors
+    parts = []
+    for index, part in enumerate(rules.draw):
+        bank = [question for question in known if question.bank == part.bank]
+        pool = [question.id for question in bank if part.takes(question.content)]
+        where = f"paper.draw[{index}]"
+        if not bank:
+            errors.append(
+                FieldError(f"{where}.bank", f"没有题库“{part.bank}”，或其中没有题目。", "unknown_bank")
+            )
+        elif len(pool) < part.count:
+            errors.append(
+                FieldError(
+                    f"{where}.count",
+                    f"要抽 {part.count} 道，符合条件的只有 {len(pool)} 道。",
+                    "unsatisfiable",
+                )
+            )
+        parts.append(Part(part.count, sorted(pool)))
+    if not errors:
+        try:
+            draw(parts, bytes(SEED_BYTES))
+        except Unsatisfiable as short:
+            where = f"paper.draw[{short.part}].count"
+            errors.append(FieldError(where, "与前面几项抢同一批题，合起来不够抽。", "unsatisfiable"))
+    return ([] if errors else parts), errors

@@ -33,9 +33,14 @@ def deadline(
     return min(ends, default=None)
 
 
-def is_over(deadline_at: datetime | None, grace_seconds: int, at: datetime) -> bool:
-    """Say whether the time of an attempt is over, grace included; the last moment of grace still counts."""
-    return deadline_at is not None and at > deadline_at + timedelta(seconds=grace_seconds)
+def end(deadline_at: datetime | None, grace_seconds: int) -> datetime | None:
+    """Return the last moment at which an attempt takes answers: its deadline plus grace."""
+    return None if deadline_at is None else deadline_at + timedelta(seconds=grace_seconds)
+
+
+def is_over(ends_at: datetime | None, at: datetime) -> bool:
+    """Say whether the time of an attempt is over; the last moment still counts."""
+    return ends_at is not None and at > ends_at
 
 
 def remaining_ms(deadline_at: datetime | None, at: datetime) -> int | None:

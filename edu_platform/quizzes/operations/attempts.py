@@ -1,0 +1,351 @@
+"""Beginning, answering and submitting attempts. The server's clock, key and slots decide."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from edu_platform.core.clock import local_day
+from edu_platform.core.errors import Conflict, NotFound
+from edu_platform.library.models import CatalogueEntry, Piece
+from edu_platform.library.queries import visible
+from edu_platform.people.models import Learner
+from edu_platform.quizzes import queries, signals
+from edu_platform.quizzes.errors import AlreadySubmitted, AnswerFrozen, NoAttemptsLeft, NotOpen
+from edu_platform.quizzes.models import (
+    Attempt,
+    AttemptAnswer,
+    AttemptState,
+    Paper,
+    QuestionVersion,
+    Standing,
+)
+from edu_platform.quizzes.operations.claims import TOTAL, lock_standing, take_slot
+from edu_platform.quizzes.operations.mistakes import clear, note_outcomes
+from edu_platform.quizzes.operations.questions import keys_of
+from edu_platform.quizzes.rules import chance, papers, questions, times
+from edu_platform.quizzes.rules.papers import Counts, QuizRules
+from edu_platform.quizzes.rules.reveal import Reveal
+from edu_platform.quizzes.rules.wire import decode
+
+PRACTICE = QuizRules(reveal=Reveal.AFTER_EACH)
+"""What practice on one's own mistakes holds to: every verdict at once, no limit of any kind."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """An attempt, and whether it was begun just now."""
+
+    attempt: Attempt
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What saving an answer did: `late` when the time was over and the attempt has been submitted instead."""
+
+    attempt: Attempt
+    late: bool
+
+
+def rules_of(session: Session, attempt: Attempt) -> QuizRules:
+    """Return the rules that an attempt began under."""
+    if attempt.paper_id is None:
+        return PRACTICE
+    return paper_rules(session.get_one(Paper, attempt.paper_id))
+
+
+def paper_rules(paper: Paper) -> QuizRules:
+    """Return the rules of a published paper."""
+    rules, errors = papers.parse(paper.body)
+    assert rules is not None, errors  # `check` let it through, and a body never changes
+    return rules
+
+
+def open_paper(session: Session, slug: str, at: datetime) -> Paper:
+    """Return the paper of the quiz that learners see at `at`; NotFound otherwise."""
+    shown = visible(at, kind="quiz", slugs=[slug]).with_only_columns(CatalogueEntry.revision_id)
+    paper = session.scalar(select(Paper).where(Paper.revision_id.in_(shown)))
+    if paper is None:
+        raise NotFound("没有这份问答。")
+    return paper
+
+
+def start_attempt(
+    session: Session,
+    learner: Learner,
+    slug: str,
+    *,
+    at: datetime,
+    client_id: str,
+    elder: bool | None = None,
+    campaign_code: str | None = None,
+    channel_code: str | None = None,
+) -> Started:
+    """Begin an attempt, or return the one that this `client_id` began, or the one in progress.
+
+    `elder` (None: as the learner's elder mode) chooses the variant without a time limit, for good. Raise
+    `NotFound`, `NotOpen` or `NoAttemptsLeft`.
+    """
+    paper = open_paper(session, slug, at)
+    lock_standing(session, learner.id, paper.piece_id)
+    repeated = session.scalar(
+        select(Attempt).where(Attempt.learner_id == learner.id, Attempt.client_id == client_id)
+    )
+    if repeated is not None:
+        if repeated.piece_id != paper.piece_id:
+            raise Conflict("这个 client_id 已用于另一份问答，请换一个。", code="client_id_taken")
+        return Started(submit_if_over(session, repeated, at=at), is_new=False)
+    current = session.scalar(queries.running(learner.id, paper.piece_id))
+    if current is not None and submit_if_over(session, current, at=at).state is AttemptState.IN_PROGRESS:
+        return Started(current, is_new=False)
+    rules = paper_rules(paper)
+    _require_open(rules, at)
+    _take_slots(session, learner.id, paper.piece_id, rules, at)
+    elderly = learner.elder_mode if elder is None else elder
+    attempt = _make(
+        session,
+        learner,
+        rules=rules,
+        paper=paper,
+        client_id=client_id,
+        elder=elderly,
+        at=at,
+        campaign_code=campaign_code,
+        channel_code=channel_code,
+        parts=[chance.Part(part["count"], part["pool"]) for part in paper.source["parts"]],
+    )
+    signals.attempt_started.send(session, _news(session, attempt, at))
+    return Started(attempt, is_new=True)
+
+
+def start_practice(
+    session: Session, learner: Learner, version_ids: Sequence[int], *, client_id: str, at: datetime
+) -> Attempt:
+    """Begin practice on these versions; it counts nowhere and every verdict comes at once."""
+    return _make(
+        session,
+        learner,
+        rules=PRACTICE,
+        paper=None,
+        client_id=client_id,
+        elder=True,
+        at=at,
+        campaign_code=None,
+        channel_code=None,
+        parts=[chance.Part(1, [version_id]) for version_id in version_ids],
+    )
+
+
+def _require_open(rules: QuizRules, at: datetime) -> None:
+    state = times.window(rules.opens_at, rules.closes_at, at)
+    if state is times.Window.NOT_YET:
+        raise NotOpen("答题尚未开始。", code="quiz_not_open_yet")
+    if state is times.Window.CLOSED:
+        raise NotOpen("答题已经截止。", code="quiz_closed")
+
+
+def _take_slots(session: Session, learner_id: int, piece_id: int, rules: QuizRules, at: datetime) -> None:
+    day = local_day(at).isoformat()
+    if not take_slot(session, learner_id, piece_id, period=day, limit=rules.per_day):
+        raise NoAttemptsLeft(
+            f"今天的 {rules.per_day} 次机会已用完，请明天再来。", code="no_attempts_left_today"
+        )
+    if not take_slot(session, learner_id, piece_id, period=TOTAL, limit=rules.total):
+        raise NoAttemptsLeft(f"{rules.total} 次机会已全部用完。")
+
+
+def _make(
+    session: Session,
+    learner: Learner,
+    *,
+    rules: QuizRules,
+    paper: Paper | None,
+    client_id: str,
+    elder: bool,
+    at: datetime,
+    campaign_code: str | None,
+    channel_code: str | None,
+    parts: Sequence[chance.Part],
+) -> Attempt:
+    seed = secrets.token_bytes(chance.SEED_BYTES)
+    drawn = chance.draw(parts, seed)
+    if rules.shuffle_questions:
+        drawn = chance.shuffled(seed, "questions", drawn)
+    deadline_at = times.deadline(
+        at, time_limit_seconds=rules.time_limit_seconds, elder=elder, closes_at=rules.closes_at
+    )
+    attempt = Attempt(
+        learner_id=learner.id,
+        paper_id=paper.id if paper else None,
+        piece_id=paper.piece_id if paper else None,
+        client_id=client_id,
+        elder=elder,
+        seed=seed,
+        channel=learner.channel,
+        campaign_code=campaign_code,
+        channel_code=channel_code,
+        started_at=at,
+        deadline_at=deadline_at,
+        ends_at=times.end(deadline_at, rules.grace_seconds),
+        max_score=rules.points * len(drawn),
+    )
+    session.add(attempt)
+    session.flush()  # its questions name it by id
+    session.add_all(
+        AttemptAnswer(attempt_id=attempt.id, number=number, version_id=version_id)
+        for number, version_id in enumerate(drawn, 1)
+    )
+    session.flush()
+    return attempt
+
+
+def own_attempt(session: Session, learner_id: int, attempt_id: int) -> Attempt:
+    """Return an attempt of this learner; another learner's does not exist (NotFound)."""
+    attempt = session.scalar(queries.own_attempt(learner_id, attempt_id))
+    if attempt is None:
+        raise NotFound("没有这次答题。")
+    return attempt
+
+
+def is_over(attempt: Attempt, at: datetime) -> bool:
+    """Say whether an attempt in progress ran out of time and waits to be submitted."""
+    return attempt.state is AttemptState.IN_PROGRESS and times.is_over(attempt.ends_at, at)
+
+
+def submit_if_over(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:
+    """Submit an attempt whose time is over with what was saved; leave any other as it is."""
+    return submit(session, attempt, at=at) if is_over(attempt, at) else attempt
+
+
+def save_answer(
+    session: Session, learner_id: int, attempt_id: int, number: int, answer: Any, *, at: datetime
+) -> Kept:
+    """Save an answer (None clears it). Where verdicts come at once, a given answer is judged and frozen.
+
+    After the end nothing is saved and the attempt is submitted: `late`, for the caller to refuse once that is
+    committed. Saving a frozen answer again as it was changes nothing. Raise `NotFound`, `Invalid`,
+    `AlreadySubmitted` or `AnswerFrozen`.
+    """
+    attempt = own_attempt(session, learner_id, attempt_id)
+    if is_over(attempt, at):
+        return Kept(submit(session, attempt, at=at), late=True)
+    attempt = _locked(session, attempt.id)
+    if attempt.state is AttemptState.SUBMITTED:
+        if attempt.timed_out:
+            return Kept(attempt, late=True)
+        raise AlreadySubmitted("已经交卷，不能再改答案。")
+    row = session.get(AttemptAnswer, (attempt.id, number), populate_existing=True)
+    if row is None:
+        raise NotFound("这次答题没有这一题。")
+    version = session.get_one(QuestionVersion, row.version_id)
+    chosen = decode(version.content, attempt.seed, number, answer)
+    canonical = None if chosen is None else orjson.dumps(chosen).decode()
+    if row.is_frozen:
+        if canonical != row.answer:
+            raise AnswerFrozen("这道题已经判过，不能再改。")
+        return Kept(attempt, late=False)
+    row.answer = canonical
+    row.saved_at = None if canonical is None else at
+    rules = rules_of(session, attempt)
+    if rules.reveal is Reveal.AFTER_EACH and canonical is not None:
+        _judge(row, version.content, keys_of(session, [version.id])[version.id], rules)
+        if row.correct and attempt.is_practice:
+            clear(session, learner_id, version.question_id)
+    session.flush()
+    return Kept(attempt, late=False)
+
+
+def submit(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:
+    """Submit an attempt once: judge, score, update the standing, note mistakes, announce. Again changes nothing.
+
+    After its end it is submitted as of its deadline, with what was saved by then.
+    """
+    standing = None
+    if attempt.piece_id is not None and attempt.learner_id is not None:
+        standing = lock_standing(session, attempt.learner_id, attempt.piece_id)
+    attempt = _locked(session, attempt.id)
+    if attempt.state is AttemptState.SUBMITTED:
+        return attempt
+    rules = rules_of(session, attempt)
+    rows = list(session.scalars(queries.answers(attempt.id).execution_options(populate_existing=True)))
+    contents = {v.id: v for v in session.scalars(queries.versions({row.version_id for row in rows}))}
+    keys = keys_of(session, contents.keys())
+    for row in rows:
+        if not row.is_frozen:
+            _judge(row, contents[row.version_id].content, keys[row.version_id], rules)
+    attempt.timed_out = times.is_over(attempt.ends_at, at)
+    finished = attempt.deadline_at if attempt.timed_out and attempt.deadline_at else at
+    attempt.state = AttemptState.SUBMITTED
+    attempt.submitted_at = finished
+    attempt.duration_ms = (finished - attempt.started_at) // timedelta(milliseconds=1)
+    attempt.score = sum(row.points or 0 for row in rows)
+    attempt.share = attempt.score * 10_000 // attempt.max_score
+    attempt.passed = questions.has_passed(attempt.score, attempt.max_score, rules.pass_mark)
+    if standing is not None:
+        count_attempt(standing, attempt, rules.counts)
+    session.flush()
+    note_outcomes(session, attempt, rows, versions=contents, rules=rules, standing=standing, at=at)
+    if standing is not None:
+        news = _news(session, attempt, finished)
+        signals.attempt_submitted.send(session, news)
+        if attempt.passed:
+            signals.attempt_passed.send(session, news)
+    return attempt
+
+
+def count_attempt(standing: Standing, attempt: Attempt, counts: Counts) -> None:
+    """Let a submitted attempt count by the quiz's rule; of equal scores the earlier one counts."""
+    assert attempt.share is not None
+    assert attempt.submitted_at is not None
+    better = (
+        standing.share is None
+        or counts is Counts.LAST
+        or (counts is Counts.BEST and attempt.share > standing.share)
+    )
+    if better:
+        standing.attempt_id, standing.share = attempt.id, attempt.share
+        standing.score, standing.max_score = attempt.score, attempt.max_score
+        standing.submitted_at = attempt.submitted_at
+    if attempt.passed and standing.passed_at is None:
+        standing.passed_at = attempt.submitted_at
+
+
+def settle_campaign(session: Session, attempt_id: int, campaign_code: str | None) -> None:
+    """Write down for which campaign an attempt counts; for the room that knows campaigns, when it has begun."""
+    session.get_one(Attempt, attempt_id).campaign_code = campaign_code
+    session.flush()
+
+
+def _judge(row: AttemptAnswer, content: Mapping[str, Any], key: Mapping[str, Any], rules: QuizRules) -> None:
+    answer = None if row.answer is None else orjson.loads(row.answer)
+    verdict = questions.score(content, key, answer, points=rules.points, partial=rules.partial_credit)
+    row.points, row.correct = verdict.points, verdict.correct
+
+
+def _locked(session: Session, attempt_id: int) -> Attempt:
+    return session.get_one(Attempt, attempt_id, with_for_update=True, populate_existing=True)
+
+
+def _news(session: Session, attempt: Attempt, at: datetime) -> signals.AttemptNews:
+    assert attempt.learner_id is not None
+    assert attempt.piece_id is not None
+    return signals.AttemptNews(
+        attempt_id=attempt.id,
+        learner_id=attempt.learner_id,
+        piece_id=attempt.piece_id,
+        slug=session.get_one(Piece, attempt.piece_id).slug,
+        channel=attempt.channel,
+        campaign_code=attempt.campaign_code,
+        channel_code=attempt.channel_code,
+        started_at=attempt.started_at,
+        at=at,
+        passed=attempt.passed,
+    )

@@ -1,0 +1,59 @@
+"""Rows that many want at once: the unique key decides, not a look beforehand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CursorResult, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from edu_platform.core.models import Base
+from edu_platform.quizzes.models import AttemptSlot, Standing
+
+TOTAL = "total"
+
+
+def claim(session: Session, model: type[Base], **values: Any) -> bool:
+    """Insert a row unless one with the same unique key is there (waiting for whoever is inserting it); say whether it was."""
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite.insert if on_sqlite else postgresql.insert
+    done: CursorResult[Any] = session.execute(  # type: ignore[assignment]  # an INSERT yields a cursor result
+        insert(model).values(**values).on_conflict_do_nothing()
+    )
+    return done.rowcount == 1
+
+
+def lock_standing(session: Session, learner_id: int, piece_id: int) -> Standing:
+    """Return the learner's standing in a quiz, made if there was none, locked until this transaction ends.
+
+    Whatever changes attempts of a learner at a quiz takes this lock first, attempts and mistakes after it.
+    """
+    claim(session, Standing, learner_id=learner_id, piece_id=piece_id)
+    return session.scalars(
+        select(Standing)
+        .where(Standing.learner_id == learner_id, Standing.piece_id == piece_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def take_slot(session: Session, learner_id: int, piece_id: int, *, period: str, limit: int | None) -> bool:
+    """Take the lowest free numbered place of a period; False when all `limit` places are taken (None: no limit)."""
+    taken = set(
+        session.scalars(
+            select(AttemptSlot.slot).where(
+                AttemptSlot.learner_id == learner_id,
+                AttemptSlot.piece_id == piece_id,
+                AttemptSlot.period == period,
+            )
+        )
+    )
+    slot = 1
+    while limit is None or slot <= limit:
+        if slot not in taken and claim(
+            session, AttemptSlot, learner_id=learner_id, piece_id=piece_id, period=period, slot=slot
+        ):
+            return True
+        slot += 1
+    return False

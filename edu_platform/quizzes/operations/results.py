@@ -1,0 +1,236 @@
+"""What a learner may see of an attempt at a given moment. Every answer to a learner is built here.
+
+Keys are read only for the questions whose time has come by `rules.reveal`, scores are copied only then:
+what is not in these values cannot slip out through a schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from edu_platform.core.errors import NotFound
+from edu_platform.library.models import Piece
+from edu_platform.quizzes import queries
+from edu_platform.quizzes.errors import NotSubmitted
+from edu_platform.quizzes.models import Attempt, AttemptAnswer, AttemptState, QuestionVersion, Standing
+from edu_platform.quizzes.operations.attempts import rules_of
+from edu_platform.quizzes.operations.questions import keys_of
+from edu_platform.quizzes.rules import chance, times
+from edu_platform.quizzes.rules.papers import QuizRules
+from edu_platform.quizzes.rules.questions import QuestionType
+from edu_platform.quizzes.rules.reveal import may_see_answer, may_see_answers, may_see_score
+from edu_platform.quizzes.rules.wire import encode
+
+
+@dataclass(frozen=True)
+class ShownOption:
+    """An option under the name that this attempt gives it."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ShownVerdict:
+    """How one answer was judged, and why; exists only when its time has come.
+
+    `right_answer` is shaped like an answer; for a fill-in, a list of accepted texts per blank.
+    `notes` say of an option (by id) why it is wrong.
+    """
+
+    correct: bool
+    points: int
+    max_points: int
+    right_answer: Any
+    explanation: str
+    notes: Sequence[Mapping[str, str]]
+    source: Mapping[str, str] | None
+
+
+@dataclass(frozen=True)
+class ShownQuestion:
+    """One question of an attempt, as the learner sees it now."""
+
+    number: int
+    type: str
+    stem: str
+    options: Sequence[ShownOption]
+    blanks: int
+    points: int
+    answer: Any
+    saved_at: datetime | None
+    verdict: ShownVerdict | None
+
+
+@dataclass(frozen=True)
+class ShownAttempt:
+    """An attempt, as its learner sees it now; score and passed are None until their time has come."""
+
+    id: int
+    quiz: str | None
+    practice: bool
+    state: str
+    elder: bool
+    started_at: datetime
+    deadline_at: datetime | None
+    remaining_ms: int | None
+    submitted_at: datetime | None
+    timed_out: bool
+    duration_ms: int | None
+    max_score: int
+    pass_mark: int
+    score: int | None
+    passed: bool | None
+    reveal: str
+    answers_shown: bool
+    results_at: datetime | None
+    questions: Sequence[ShownQuestion]
+
+
+def shown_attempt(session: Session, attempt: Attempt, *, at: datetime, whole: bool = True) -> ShownAttempt:
+    """Return what the attempt's learner may see of it at `at`; without its questions where not `whole`."""
+    rules = rules_of(session, attempt)
+    submitted = attempt.state is AttemptState.SUBMITTED
+    scored = may_see_score(rules.reveal, submitted=submitted, closes_at=rules.closes_at, at=at)
+    told = may_see_answers(
+        rules.reveal,
+        submitted=submitted,
+        passed=_has_passed(session, attempt),
+        closes_at=rules.closes_at,
+        at=at,
+    )
+    return ShownAttempt(
+        id=attempt.id,
+        quiz=None if attempt.piece_id is None else session.get_one(Piece, attempt.piece_id).slug,
+        practice=attempt.is_practice,
+        state=attempt.state.value,
+        elder=attempt.elder,
+        started_at=attempt.started_at,
+        deadline_at=attempt.deadline_at,
+        remaining_ms=None if submitted else times.remaining_ms(attempt.deadline_at, at),
+        submitted_at=attempt.submitted_at,
+        timed_out=attempt.timed_out,
+        duration_ms=attempt.duration_ms,
+        max_score=attempt.max_score,
+        pass_mark=rules.pass_mark,
+        score=attempt.score if scored else None,
+        passed=attempt.passed if scored else None,
+        reveal=rules.reveal.value,
+        answers_shown=told,
+        results_at=rules.closes_at if submitted and not scored else None,
+        questions=_questions(session, attempt, rules, told=told) if whole else (),
+    )
+
+
+def shown_result(session: Session, attempt: Attempt, *, at: datetime) -> ShownAttempt:
+    """Return the same once it is submitted; raise `NotSubmitted` before."""
+    if attempt.state is not AttemptState.SUBMITTED:
+        raise NotSubmitted("还没有交卷，交卷后才有成绩。")
+    return shown_attempt(session, attempt, at=at)
+
+
+def shown_answer(session: Session, attempt: Attempt, number: int) -> ShownQuestion:
+    """Return one question of an attempt in progress, with its verdict where that comes at once."""
+    rules = rules_of(session, attempt)
+    rows = [row for row in session.scalars(queries.answers(attempt.id)) if row.number == number]
+    return _questions(session, attempt, rules, told=False, rows=rows)[0]
+
+
+def quiz_of(session: Session, slug: str) -> Piece:
+    """Return a quiz that learners have ever seen, withdrawn ones too; NotFound otherwise."""
+    piece = session.scalar(
+        select(Piece).where(Piece.slug == slug, Piece.kind == "quiz", Piece.first_published_at.is_not(None))
+    )
+    if piece is None:
+        raise NotFound("没有这份问答。")
+    return piece
+
+
+def _has_passed(session: Session, attempt: Attempt) -> bool:
+    if attempt.learner_id is None or attempt.piece_id is None:
+        return False
+    passed_at = session.scalar(
+        select(Standing.passed_at).where(
+            Standing.learner_id == attempt.learner_id, Standing.piece_id == attempt.piece_id
+        )
+    )
+    return passed_at is not None
+
+
+def _questions(
+    session: Session,
+    attempt: Attempt,
+    rules: QuizRules,
+    *,
+    told: bool,
+    rows: Sequence[AttemptAnswer] | None = None,
+) -> list[ShownQuestion]:
+    if rows is None:
+        rows = session.scalars(queries.answers(attempt.id)).all()
+    versions = {v.id: v for v in session.scalars(queries.versions({row.version_id for row in rows}))}
+    open_rows = [row for row in rows if told or may_see_answer(rules.reveal, frozen=row.is_frozen)]
+    keys = keys_of(session, {row.version_id for row in open_rows}) if open_rows else {}
+    visible = {row.number for row in open_rows}
+    return [
+        _question(
+            attempt,
+            row,
+            versions[row.version_id],
+            rules,
+            keys[row.version_id] if row.number in visible else None,
+        )
+        for row in rows
+    ]
+
+
+def _question(
+    attempt: Attempt,
+    row: AttemptAnswer,
+    version: QuestionVersion,
+    rules: QuizRules,
+    key: Mapping[str, Any] | None,
+) -> ShownQuestion:
+    content, texts = version.content, version.content["options"]
+    order = chance.option_order(attempt.seed, row.number, len(texts), shuffle=rules.shuffle_options)
+    answer = None if row.answer is None else orjson.loads(row.answer)
+    return ShownQuestion(
+        number=row.number,
+        type=content["type"],
+        stem=content["stem"],
+        options=[ShownOption(chance.option_id(attempt.seed, row.number, i), texts[i]) for i in order],
+        blanks=content["blanks"],
+        points=rules.points,
+        answer=encode(content, attempt.seed, row.number, answer),
+        saved_at=row.saved_at,
+        verdict=None if key is None else _verdict(attempt, row, content, key, rules),
+    )
+
+
+def _verdict(
+    attempt: Attempt,
+    row: AttemptAnswer,
+    content: Mapping[str, Any],
+    key: Mapping[str, Any],
+    rules: QuizRules,
+) -> ShownVerdict:
+    fill_in = content["type"] == QuestionType.FILL_IN
+    return ShownVerdict(
+        correct=bool(row.correct),
+        points=row.points or 0,
+        max_points=rules.points,
+        right_answer=key["correct"] if fill_in else encode(content, attempt.seed, row.number, key["correct"]),
+        explanation=key["explanation"],
+        notes=[
+            {"id": chance.option_id(attempt.seed, row.number, index), "text": why}
+            for index, why in enumerate(key["whys"])
+            if why
+        ],
+        source=key["source"],
+    )
