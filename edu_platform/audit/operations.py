@@ -50,19 +50,18 @@ def record(
 def verify(session: Session) -> int | None:
     """Walk the chain from its beginning; return the id of the first entry that does not fit, None if all do."""
     previous = FIRST
-    rows = session.execute(
-        select(AuditEntry.__table__).order_by(AuditEntry.id).execution_options(yield_per=500)
-    )
-    for row in rows:
-        wanted = chain_hash(
-            at=row.at,
-            actor=row.actor,
-            action=row.action,
-            subject=row.subject,
-            facts=row.facts,
-            previous=previous,
-        )
-        if row.previous_hash != previous or row.hash != wanted:
-            return int(row.id)
-        previous = row.hash
+    entries = select(AuditEntry.__table__).order_by(AuditEntry.id).execution_options(yield_per=500)
+    with session.execute(entries) as rows:
+        for row in rows:
+            wanted = chain_hash(
+                at=row.at,
+                actor=row.actor,
+                action=row.action,
+                subject=row.subject,
+                facts=row.facts,
+                previous=previous,
+            )
+            if row.previous_hash != previous or row.hash != wanted:
+                return int(row.id)
+            previous = row.hash
     return None

@@ -28,6 +28,8 @@ from edu_platform.people.models import Learner, Staff
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_ACTOR = "edu.actor"
+
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "learner": {
         "type": "http",
@@ -159,15 +161,16 @@ def _staff_of(token: str) -> Staff:
 
 def _actor() -> Learner | Staff | None:
     """Return whoever sent the request; looked up once a request."""
-    if "actor" not in g:
+    # Kept with the request, not in `g`: that belongs to an application context, which may outlive it.
+    if _ACTOR not in request.environ:
         token = bearer_token()
         found: Learner | Staff | None = None
         if token is not None:
             found = _staff_of(token) if token.startswith(rules.STAFF_PREFIX) else learner_of(token)
-        g.actor = found
+        request.environ[_ACTOR] = found
         if found is not None:
             g.actor_key = f"{'staff' if isinstance(found, Staff) else 'learner'}:{found.id}"
-    actor: Learner | Staff | None = g.actor
+    actor: Learner | Staff | None = request.environ[_ACTOR]
     return actor
 
 
@@ -178,6 +181,7 @@ def _require_learner() -> None:
 def _guarded(view: Callable[P, R], guard: Guard, require: Callable[[], None]) -> Callable[P, R]:
     @functools.wraps(view)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        g.pop("actor_key", None)
         require()
         return view(*args, **kwargs)
 
