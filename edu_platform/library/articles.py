@@ -13,12 +13,25 @@ from edu_platform.config.settings import Settings
 from edu_platform.core.errors import FieldError
 from edu_platform.library import pictures
 from edu_platform.library.kinds import Shown
-from edu_platform.library.meta import list_errors, text_errors, unknown_keys
+from edu_platform.library.meta import KEYS as META_KEYS
+from edu_platform.library.meta import (
+    PLACEHOLDER,
+    check_meta,
+    list_errors,
+    normal_meta,
+    slug_reason,
+    text_errors,
+    unknown_keys,
+)
 from edu_platform.library.pictures import Picture
 from edu_platform.library.richtext import Block, field_errors, plain_text, read_markdown, texts_of
+from edu_platform.library.source import Document, Problems, SourceFile, read_document
 from edu_platform.library.speech import sentences, spoken
 
-KEYS: Final = frozenset({"markdown", "remember", "actions", "laws"})
+FRONT_KEYS: Final = frozenset({"remember", "actions", "laws"})
+"""The keys of the front matter that belong to the body."""
+KEYS: Final = FRONT_KEYS | {"markdown"}
+_ANY_HOTLINE: Final = "95519"
 LEAST_CHARACTERS, MOST_CHARACTERS = 20, 6_000
 REMEMBERED: Final = 3
 LONGEST_REMEMBERED: Final = 40
@@ -39,12 +52,9 @@ def check_body(body: Mapping[str, Any]) -> list[FieldError]:
     if not isinstance(markdown, str):
         errors.append(FieldError("markdown", "正文应为一段 Markdown 文字", "not_text"))
     else:
-        read = read_markdown(markdown, hotline="95519")
+        read = read_markdown(markdown, hotline=_ANY_HOTLINE)
         errors += field_errors(read, "markdown")
-        size = characters(read.blocks)
-        if not LEAST_CHARACTERS <= size <= MOST_CHARACTERS:
-            wanted = f"正文须有 {LEAST_CHARACTERS} 到 {MOST_CHARACTERS} 字，现有 {size} 字"
-            errors.append(FieldError("markdown", wanted, "wrong_length"))
+        errors += _length_errors(read.blocks)
     return errors + check_front(body)
 
 
@@ -104,6 +114,62 @@ def normal_body(markdown: str, front: Mapping[str, Any]) -> dict[str, Any]:
 def characters(blocks: list[Block]) -> int:
     """Count the characters of a text, spaces left out."""
     return len(re.sub(r"\s", "", plain_text(blocks)))
+
+
+def text_problems(document: Document) -> tuple[list[tuple[int, str]], list[Block]]:
+    """Return what is wrong with an article's Markdown, by line of its file, and its blocks."""
+    read = read_markdown(document.text, hotline=_ANY_HOTLINE, first_line=document.text_line)
+    found = list(read.errors)
+    for number, text in enumerate(document.text.split("\n"), document.text_line):
+        found += [
+            (number, f"不认识的占位符 {name}") for name in PLACEHOLDER.findall(text) if name != "{hotline}"
+        ]
+    return sorted(found), read.blocks
+
+
+def parse_markdown(text: str) -> tuple[str | None, dict[str, Any], dict[str, Any], list[FieldError]]:
+    """Read an uploaded article, written as the files under `content/articles` are: slug, meta, body, mistakes.
+
+    The slug stands in the front matter, or is None. Meta and body are empty when there is a mistake; each mistake
+    names its field (`remember[2]`, `markdown` for the text) and in its reason the line. That the column, the
+    illustrations and related pieces exist is for whoever drafts it.
+    """
+    problems = Problems()
+    source = SourceFile("markdown.md", text.encode("utf-8", "surrogatepass"))
+    document = read_document(source, problems)
+    if document is None:
+        return None, {}, {}, _by_line(problems)
+    front = document.value
+    slug = front.get("slug")
+    errors = unknown_keys(front, {"slug", *META_KEYS, *FRONT_KEYS})
+    if slug is not None and slug_reason(slug):
+        errors.append(FieldError("slug", str(slug_reason(slug))))
+    errors += check_meta(front, cover=True) + check_front(front)
+    for error in errors:
+        document.note(problems, error.field, error.reason)
+    lines, blocks = text_problems(document)
+    for line, reason in lines:
+        problems.note(document.file, line, "", reason)
+    for error in _length_errors(blocks):
+        problems.note(document.file, document.text_line, "", error.reason)
+    if problems:
+        return slug if isinstance(slug, str) else None, {}, {}, _by_line(problems)
+    return slug, normal_meta(front), normal_body(document.text, front), []
+
+
+def _by_line(problems: Problems) -> list[FieldError]:
+    return [
+        FieldError(problem.path or "markdown", f"第 {problem.line} 行：{problem.reason}")
+        for problem in sorted(problems)
+    ]
+
+
+def _length_errors(blocks: list[Block]) -> list[FieldError]:
+    size = characters(blocks)
+    if LEAST_CHARACTERS <= size <= MOST_CHARACTERS:
+        return []
+    wanted = f"正文须有 {LEAST_CHARACTERS} 到 {MOST_CHARACTERS} 字，现有 {size} 字"
+    return [FieldError("markdown", wanted, "wrong_length")]
 
 
 def _call(text: str, hotline: str) -> dict[str, Any]:
@@ -211,7 +277,7 @@ class ArticleKind:
         aloud = read_aloud(shown.meta["title"], blocks, shown.body, hotline)
         for block in blocks:
             if block["type"] == "image":
-                drawn = pictures.find_picture(session, self.settings, Picture(block["illustration"], None))
+                drawn = pictures.find_picture(session, self.settings, Picture(block["illustration"]))
                 block["picture"] = pictures.shown(drawn)
         return {
             **self.card(session, shown),
@@ -231,9 +297,9 @@ class ArticleKind:
 
     def _illustrations(self, body: Mapping[str, Any]) -> list[Picture]:
         markdown = body.get("markdown")
-        read = read_markdown(markdown, hotline="95519") if isinstance(markdown, str) else None
+        read = read_markdown(markdown, hotline=_ANY_HOTLINE) if isinstance(markdown, str) else None
         names = dict.fromkeys(name for _, name in read.illustrations) if read else {}
-        return [Picture(name, None) for name in names]
+        return [Picture(name) for name in names]
 
     @staticmethod
     def _minutes(blocks: list[Block]) -> int:

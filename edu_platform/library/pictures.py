@@ -7,6 +7,8 @@ A kind asks `cover` or `illustration` for what its page shows, and `want` for wh
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,21 +25,22 @@ from edu_platform.media.models import MediaFile
 from edu_platform.media.operations import find_derived, recipe_of, url_of
 
 DRAW_PICTURE: Final = "library.draw_picture"
-_SHIPPED: Final = Path(__file__).parents[2] / "content" / "illustrations"
+SHIPPED: Final = Path(__file__).parents[2] / "content" / "illustrations"
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that the platform draws: a cover on a ground, or (without ground) an illustration by itself."""
+    """A picture that the platform draws: a cover with its title on a ground, or an illustration by itself."""
 
     illustration: str
-    ground: str | None
+    ground: str | None = None
+    title: str = ""
 
 
 def illustrations_folder(settings: Settings) -> Path:
     """Return where illustrations lie: what the last import brought, else those that the platform ships with."""
     imported = settings.data_dir / "illustrations"
-    return imported if imported.is_dir() else _SHIPPED
+    return imported if imported.is_dir() else SHIPPED
 
 
 @lru_cache(maxsize=512)
@@ -56,12 +59,34 @@ def illustration_digest(settings: Settings, name: str) -> str | None:
         return None
 
 
-def picture_recipe(settings: Settings, picture: Picture) -> str:
-    """Return the recipe of a drawn picture: the illustration's bytes, the ground, the drawing code."""
-    from edu_platform.media.drawing.covers import fingerprint  # Skia is loaded only where something is drawn
+def keep_illustration(settings: Settings, name: str, data: bytes) -> str:
+    """Put an illustration where the worker draws from; say `new`, `changed` or `same`."""
+    standing = illustrations_folder(settings) / f"{name}.svg"
+    before = standing.read_bytes() if standing.is_file() else None
+    if before == data:
+        return "same"
+    folder = settings.data_dir / "illustrations"
+    if not folder.is_dir():  # what the platform ships with stays known
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(SHIPPED, folder)
+    part = folder / f".{name}.{os.getpid()}"
+    part.write_bytes(data)
+    part.replace(folder / f"{name}.svg")  # a job that draws meanwhile sees the old one or the new one
+    return "new" if before is None else "changed"
 
+
+def drawing_fingerprint() -> str:
+    """Return the digest of what decides how a drawing looks: what was drawn before a change is drawn again."""
+    from edu_platform.media.drawing.fingerprint import fingerprint  # it loads Skia
+
+    return fingerprint()
+
+
+def picture_recipe(settings: Settings, picture: Picture) -> str:
+    """Return the recipe of a drawn picture: the illustration's bytes, ground, title, programme, the drawing code."""
     art = illustration_digest(settings, picture.illustration)
-    return recipe_of("picture", art, picture.ground, fingerprint())
+    words = [picture.ground, picture.title, settings.programme if picture.ground else ""]
+    return recipe_of("picture", art, words, drawing_fingerprint())
 
 
 def find_picture(session: Session, settings: Settings, picture: Picture) -> MediaFile | None:
@@ -85,7 +110,7 @@ def shown(file: MediaFile | None) -> dict[str, Any] | None:
 def cover_of(meta: Mapping[str, Any]) -> Picture | None:
     """Return the cover that a piece's meta names, or None."""
     cover = meta.get("cover")
-    return Picture(cover["illustration"], cover["ground"]) if cover else None
+    return Picture(cover["illustration"], cover["ground"], meta["title"]) if cover else None
 
 
 def show_cover(session: Session, settings: Settings, meta: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -115,6 +140,7 @@ def want_picture(session: Session, settings: Settings, picture: Picture, *, piec
             DRAW_PICTURE,
             illustration=picture.illustration,
             ground=picture.ground,
+            title=picture.title,
             piece_id=piece_id,
         )
 

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from edu_platform.config.settings import Settings
 from edu_platform.core.errors import FieldError
-from edu_platform.library.content.source import Document, Problems, SourceFile
 from edu_platform.library.meta import KEYS, check_meta, normal_meta, slug_reason, unknown_keys
+from edu_platform.library.source import Document, Problems, SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,20 @@ class Counts:
     changed: int = 0
     same: int = 0
     kept: list[str] = field(default_factory=list)
+
+    def add(self, how: str, name: str) -> None:
+        """Count one thing: `how` is `new`, `changed`, `same` or `kept`."""
+        if how == "kept":
+            self.kept.append(name)
+        else:
+            setattr(self, how, getattr(self, how) + 1)
+
+    def join(self, other: Counts) -> None:
+        """Add what another count has."""
+        self.new += other.new
+        self.changed += other.changed
+        self.same += other.same
+        self.kept += other.kept
 
 
 @dataclass
@@ -67,6 +82,11 @@ class Importer(Protocol):
 
     def bring(self, session: Session, piece: PieceSource) -> str:
         """Draft, submit, approve and publish a piece where it differs; say `new`, `changed`, `same` or `kept`."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings of the platform."""
         ...
 
     @property

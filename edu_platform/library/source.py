@@ -1,4 +1,4 @@
-"""Read one file under `content/` strictly and remember on which line everything stands.
+"""Read one source file (of `content/`, or uploaded) strictly and remember on which line everything stands.
 
 YAML is read from its events, so nothing is ever constructed but text, numbers, true, false, null, lists
 and mappings: no tags, no anchors, no aliases, no merge keys, no second key of the same name. Only `true`
@@ -263,7 +263,9 @@ def _build(text: str, lines: dict[str, int], first: int, file: str, problems: Pr
         path = "" if top is None else top.next_path()
         lines.setdefault(path, line)
         if isinstance(event, yaml.ScalarEvent):
-            plain = bool(event.implicit[0]) and event.style is None
+            plain = (
+                bool(event.implicit[0]) and not event.style
+            )  # the C parser says "" where the other says None
             _place(stack, root, _scalar(event.value, plain=plain))
             continue
         if len(stack) >= DEEPEST:

@@ -1,0 +1,162 @@
+"""Look at the text itself: near-duplicates, telephone numbers of our own only, risky expressions.
+
+The lexicon is the seed of review.md §10, categories 1, 2, 8 and 11, which block outright when offered. An
+expression in quotation marks, or in a sentence that warns, is what our articles are for and is left alone;
+whatever stands here is only the files' check, the 消保审查 has the last word.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+from edu_platform.library.source import Problems
+
+ALLOWED_NUMBERS: Final = frozenset({"110", "12345", "12378", "96110"})
+"""Public lines that any piece may name: police, government, financial supervision, anti-fraud."""
+
+_LEXICON: Final[dict[str, tuple[str, ...]]] = {
+    "保证收益": (
+        "保本保息", "保证本金", "保本", "保收益", "保证收益", "承诺收益", "稳赚不赔", "稳赚", "包赚", "只赚不赔",
+        "躺赚", "一定赚钱", "必涨", "刚性兑付",
+    ),
+    "否认风险": ("零风险", "无风险", "没有风险", "绝对安全", "100%安全", "闭眼入", "放心买", "低风险高收益"),
+    "冒用权威": ("监管认可", "国家担保", "央行背书", "央视推荐", "专家推荐", "政府指定", "内部渠道"),
+    "退保黑产": ("代理退保", "全额退保", "百分百退保", "无损失退保", "退保维权专家", "退旧买新"),
+}  # fmt: skip
+_RISKY: Final = re.compile(
+    "|".join(
+        re.escape(word)
+        for word in sorted((w for words in _LEXICON.values() for w in words), key=len, reverse=True)
+    )
+)
+_CATEGORY: Final = {word: name for name, words in _LEXICON.items() for word in words}
+_WARNING: Final = re.compile(
+    "警惕|谨防|当心|小心|提防|防范|不要|不能|不得|不可|不是|不会|不等于|切勿|切莫|别|骗|所谓|虚假|假|为诱饵|声称|谎称|"
+    "自称|号称|打着|冒充|拒绝|违法|违规|禁止|误导|陷阱|套路|不存在|没有哪|哪有|凡是|风险提示|可疑|举报|黑产|非法|吗[？?]|谁|问号"
+)
+_QUOTED: Final = re.compile(
+    r"“[^”\n]{0,200}”|‘[^’\n]{0,200}’|「[^」\n]{0,200}」|『[^』\n]{0,200}』|《[^》\n]{0,100}》"
+)
+_SENTENCE: Final = re.compile(r"[^。！？!?\n]*[。！？!?\n]?")
+
+_UNIT: Final = r"(?!\s*[元万亿千百个人次天年月日岁份张条款件种户家名位点分秒小米公斤倍%％‰])"
+_NUMBERS: Final = re.compile(
+    r"(?<![\dA-Za-z.,，/-])(?:"
+    r"1[3-9]\d{9}|0\d{2,3}[-—]\d{7,8}|[48]00-?\d{3}-?\d{4}|(?:9[56]\d{3}|96\d{4}|12\d{3})"
+    + _UNIT
+    + r")(?![\d.,，]\d|\d)"
+    r"|(?<=[拨打致电话线])\s*(1[12]\d)(?!\d)" + _UNIT
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of text and where it stands."""
+
+    file: str
+    line: int
+    path: str
+    text: str
+
+
+def plain(text: str) -> str:
+    """Return a text as it is compared: NFKC, without spaces and punctuation, lower case."""
+    folded = unicodedata.normalize("NFKC", text).lower()
+    return "".join(c for c in folded if c.isalnum())
+
+
+def _grams(text: str, size: int = 3) -> frozenset[str]:
+    ready = plain(text)
+    if len(ready) <= size:
+        return frozenset({ready}) if ready else frozenset()
+    return frozenset(ready[n : n + size] for n in range(len(ready) - size + 1))
+
+
+def near_duplicates(texts: Sequence[str], threshold: float = 0.6) -> list[tuple[int, int, float]]:
+    """Return the pairs of texts (by index, the earlier first) whose character triples overlap by `threshold` or more.
+
+    Overlap is Jaccard's: shared triples over all triples, punctuation and spaces left out. Exact, and fast enough
+    for ten thousand paragraphs: each text is looked up only under its rarest triples, as two sets that overlap
+    that much must share one of them.
+    """
+    sets = [_grams(text) for text in texts]
+    often = Counter(gram for grams in sets for gram in grams)
+    index: dict[str, list[int]] = defaultdict(list)
+    found: list[tuple[int, int, float]] = []
+    for number, grams in enumerate(sets):
+        if not grams:
+            continue
+        rarest = sorted(grams, key=lambda gram: (often[gram], gram))
+        prefix = rarest[: len(grams) - ceil(threshold * len(grams)) + 1]
+        for other in sorted({seen for gram in prefix for seen in index[gram]}):
+            theirs = sets[other]
+            if min(len(grams), len(theirs)) < threshold * max(len(grams), len(theirs)):
+                continue
+            shared = len(grams & theirs)
+            overlap = shared / (len(grams) + len(theirs) - shared)
+            if overlap >= threshold:
+                found.append((other, number, overlap))
+        for gram in prefix:
+            index[gram].append(number)
+    return sorted(found)
+
+
+def note_duplicates(
+    passages: Sequence[Passage], problems: Problems, *, what: str, threshold: float = 0.6, least: int = 20
+) -> None:
+    """Note every passage that nearly repeats an earlier one; `what` names it (段落, 题目).
+
+    Passages shorter than `least` characters (punctuation left out) say too little to compare.
+    """
+    long = [passage for passage in passages if len(plain(passage.text)) >= least]
+    told: set[int] = set()
+    for first, second, overlap in near_duplicates([passage.text for passage in long], threshold):
+        if second in told:
+            continue
+        told.add(second)
+        one, other = long[first], long[second]
+        where = f"第 {one.line} 行" if one.file == other.file else f"{one.file} 第 {one.line} 行"
+        reason = f"与{where}的{what}几乎相同（{overlap:.0%}）"
+        problems.note(other.file, other.line, other.path, reason)
+
+
+def note_numbers(passages: Iterable[Passage], problems: Problems, *, hotline: str) -> None:
+    """Note telephone numbers other than the hotline (best written `{hotline}`) and the public lines."""
+    for passage in passages:
+        for found in _NUMBERS.finditer(passage.text):
+            number = found[0].strip()
+            if number in ALLOWED_NUMBERS or number == hotline:
+                continue
+            allowed = "、".join(sorted(ALLOWED_NUMBERS))
+            reason = f"不能出现电话号码 {number}：客服热线写 {{hotline}}，此外只用 {allowed}"
+            line = passage.line + passage.text.count("\n", 0, found.start())
+            problems.note(passage.file, line, passage.path, reason)
+
+
+def note_risky(passages: Iterable[Passage], problems: Problems) -> None:
+    """Note risky expressions that are neither quoted nor warned against in the same sentence."""
+    for passage in passages:
+        folded = _fold(passage.text)
+        quoted = [found.span() for found in _QUOTED.finditer(folded)]
+        for sentence in _SENTENCE.finditer(folded):
+            if _WARNING.search(sentence[0]):
+                continue
+            for found in _RISKY.finditer(folded, *sentence.span()):
+                if any(start <= found.start() and found.end() <= end for start, end in quoted):
+                    continue
+                line = passage.line + folded.count("\n", 0, found.start())
+                reason = (
+                    f"“{found[0]}”属于{_CATEGORY[found[0]]}一类的表述：请加引号并说明为什么不可信，或改写"
+                )
+                problems.note(passage.file, line, passage.path, reason)
+
+
+def _fold(text: str) -> str:
+    """Fold full-width letters, digits and the percent sign, one for one, so that positions stay."""
+    return "".join(chr(ord(c) - 0xFEE0) if "０" <= c <= "ｚ" or c == "％" else c for c in text)
