@@ -38,7 +38,7 @@ ZIP_FROM = 1024
 """Bytes from which a zipped answer is preferred when the client takes either."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Generation:
     """One state of the catalogue: what was answered under it holds from `since` until `until`."""
 
@@ -298,7 +298,7 @@ def _sorted_page(
     if wanted.sort == "most_read":
         reads = decode_cursor(wanted.cursor, int, int) if wanted.cursor else None
         read = queries.most_read(found, (reads[0], reads[1]) if reads else None)
-        counted = session.execute(read.add_columns(Popularity.reads).limit(wanted.limit + 1)).tuples()
+        counted = session.execute(read.add_columns(Popularity.reads).limit(wanted.limit + 1))
         keyed = [(entry, (count, entry.piece_id)) for entry, count in counted]
     else:
         since = decode_cursor(wanted.cursor, datetime, int) if wanted.cursor else None
@@ -422,9 +422,7 @@ def columns(session: Session, at: datetime) -> bytes:
             queries.visible(at)
             .with_only_columns(CatalogueEntry.column_slug, func.count())
             .group_by(CatalogueEntry.column_slug)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     items = [
         {

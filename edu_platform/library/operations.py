@@ -392,7 +392,7 @@ def cards(session: Session, piece_ids: Sequence[int], at: datetime | None = None
     chosen = queries.visible(at or now(), ids=piece_ids).with_only_columns(
         CatalogueEntry.piece_id, CatalogueEntry.card
     )
-    found: dict[int, bytes] = dict(session.execute(chosen).tuples().all())
+    found: dict[int, bytes] = dict(session.execute(chosen).all())
     return [found[piece_id] for piece_id in piece_ids if piece_id in found]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from edu_platform.audit.operations import record
 from edu_platform.core.clock import now
 from edu_platform.core.errors import FieldError, Invalid, NotFound
 from edu_platform.review import queries, rules
@@ -97,6 +98,13 @@ def _decide(session: Session, case: ReviewCase, state: CaseState, by: int, comme
     rules.require_move(case.state, state)
     _close(case, state, by, comment[:LONGEST_COMMENT])
     session.flush()
+    record(
+        session,
+        actor=f"staff:{by}",
+        action=f"review.{state.value}",
+        subject=case.subject,
+        facts={"case": case.id, "digest": case.digest, "comment": case.comment},
+    )
     case_decided.send(session, Decided(case.id, case.subject, case.digest, state, by, case.comment))
     return case
 
