@@ -239,6 +239,11 @@ def visible_mistakes(learner_id: int, at: datetime) -> Select[Mistake]:
     )
 
 
+def older_mistakes(wrong_at: datetime, mistake_id: int) -> ColumnElement[bool]:
+    """Return the condition of coming after these keys in that list."""
+    return or_(Mistake.wrong_at < wrong_at, and_(Mistake.wrong_at == wrong_at, Mistake.id < mistake_id))
+
+
 # Item statistics
 
 

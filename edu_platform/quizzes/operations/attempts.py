@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import local_day
 from edu_platform.core.errors import Conflict, NotFound
+from edu_platform.library.meta import slug_reason
 from edu_platform.library.models import CatalogueEntry, Piece
 from edu_platform.library.queries import visible
 from edu_platform.people.models import Learner
@@ -72,7 +73,7 @@ def paper_rules(paper: Paper) -> QuizRules:
 def open_paper(session: Session, slug: str, at: datetime) -> Paper:
     """Return the paper of the quiz that learners see at `at`; NotFound otherwise."""
     shown = visible(at, kind="quiz", slugs=[slug]).with_only_columns(CatalogueEntry.revision_id)
-    paper = session.scalar(select(Paper).where(Paper.revision_id.in_(shown)))
+    paper = None if slug_reason(slug) else session.scalar(select(Paper).where(Paper.revision_id.in_(shown)))
     if paper is None:
         raise NotFound("没有这份问答。")
     return paper

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from edu_platform.core.errors import Conflict, NotFound
+from edu_platform.library.meta import slug_reason
 from edu_platform.quizzes import queries
 from edu_platform.quizzes.models import Question, QuestionBank, QuestionKey, QuestionVersion
 from edu_platform.quizzes.rules.papers import Known, QuizRules
@@ -98,7 +99,11 @@ def save_bank(
 
 def question_of(session: Session, ref: str) -> Whole:
     """Return the newest version of a question with its key; NotFound otherwise."""
-    found = wholes(session, session.execute(queries.latest_versions(refs=[ref])).tuples())
+    found = (
+        []
+        if slug_reason(ref)
+        else wholes(session, session.execute(queries.latest_versions(refs=[ref])).tuples())
+    )
     if not found:
         raise NotFound("没有这道题。")
     return found[0]

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from edu_platform.core.errors import NotFound
+from edu_platform.library.meta import slug_reason
 from edu_platform.library.models import Piece
 from edu_platform.quizzes import queries
 from edu_platform.quizzes.errors import NotSubmitted
@@ -145,6 +146,8 @@ def shown_answer(session: Session, attempt: Attempt, number: int) -> ShownQuesti
 
 def quiz_of(session: Session, slug: str) -> Piece:
     """Return a quiz that learners have ever seen, withdrawn ones too; NotFound otherwise."""
+    if slug_reason(slug):
+        raise NotFound("没有这份问答。")
     piece = session.scalar(
         select(Piece).where(Piece.slug == slug, Piece.kind == "quiz", Piece.first_published_at.is_not(None))
     )

@@ -15,10 +15,11 @@ from edu_platform.quizzes.rules.questions import Difficulty, PartialCredit
 from edu_platform.quizzes.rules.reveal import Reveal
 
 MOST_QUESTIONS = 100
-_FIELDS = {
+FIELDS = {
     "paper", "points", "pass_mark", "partial_credit", "attempts", "opens_at", "closes_at", "time_limit_seconds",
     "grace_seconds", "counts", "shuffle", "reveal",
 }  # fmt: skip
+"""The keys of a quiz's body."""
 
 
 class Counts(StrEnum):
@@ -147,7 +148,7 @@ class _Reader:
 def parse(body: Any) -> tuple[QuizRules | None, list[FieldError]]:
     """Read a quiz's body; return its rules, or everything that is wrong with it by path."""
     read = _Reader()
-    raw = read.fields(body, "", _FIELDS)
+    raw = read.fields(body, "", FIELDS)
     paper = read.fields(raw.get("paper", {}), "paper", {"fixed", "draw"})
     fixed: list[str] = []
     draw: list[DrawPart] = []

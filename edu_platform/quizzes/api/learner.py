@@ -1,0 +1,172 @@
+"""What learners do with quizzes: begin, answer, submit, see how it went, rank, practise their mistakes.
+
+Everything here is for signed-in learners and visitors alike; only ranking needs a signed-in one. Another
+learner's attempt does not exist.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from edu_platform.core.clock import now
+from edu_platform.core.db import reading, writing
+from edu_platform.core.paging import Page, decode_cursor, encode_cursor
+from edu_platform.core.schemas import PageArguments
+from edu_platform.core.web import blueprint
+from edu_platform.people import guards
+from edu_platform.quizzes import operations, queries
+from edu_platform.quizzes.errors import TimeOver
+from edu_platform.quizzes.models import Attempt, Mistake
+from edu_platform.quizzes.schemas import (
+    AnswerGiven,
+    AttemptList,
+    AttemptStart,
+    AttemptView,
+    BoardView,
+    MistakeList,
+    PracticeStart,
+    QuestionView,
+)
+
+quizzes = blueprint("quizzes", prefix="/quizzes", description="问答：开始答题、我的记录、排行榜")
+attempts = blueprint("attempts", prefix="/attempts", description="答题：续答、保存、交卷、成绩")
+mistakes = blueprint("mistakes", prefix="/me/mistakes", description="我的错题与重练")
+
+_ATTEMPT = "/<int(max=9223372036854775807):attempt_id>"
+
+
+def _touched(attempt_id: int, at: datetime) -> Attempt:
+    """Return the learner's own attempt; one whose time is over is submitted first."""
+    learner_id = guards.current_learner().id
+    attempt = operations.own_attempt(reading(), learner_id, attempt_id)
+    if operations.is_over(attempt, at):
+        with writing() as session:
+            attempt = operations.submit_if_over(
+                session, operations.own_attempt(session, learner_id, attempt_id), at=at
+            )
+    return attempt
+
+
+@quizzes.post("/<slug>/attempts")
+@guards.learner
+@quizzes.arguments(AttemptStart)
+@quizzes.response(201, AttemptView)
+@quizzes.alt_response(200, schema=AttemptView, description="此前已开始的同一次答题")
+def start_attempt(wanted: dict[str, Any], slug: str) -> Any:
+    """Begin an attempt, or get back the one that is in progress; for signed-in learners and visitors."""
+    at = now()
+    with writing() as session:
+        started = operations.start_attempt(session, guards.current_learner(), slug, at=at, **wanted)
+        shown = operations.shown_attempt(session, started.attempt, at=at)
+    return shown, 201 if started.is_new else 200
+
+
+@quizzes.get("/<slug>/attempts")
+@guards.learner
+@quizzes.arguments(PageArguments, location="query")
+@quizzes.response(200, AttemptList)
+def list_attempts(wanted: dict[str, Any], slug: str) -> Page[Any]:
+    """List one's own attempts at a quiz, newest first."""
+    session, at = reading(), now()
+    piece = operations.quiz_of(session, slug)
+    own = queries.own_attempts(guards.current_learner().id, piece.id)
+    if wanted["cursor"]:
+        own = own.where(Attempt.id < decode_cursor(wanted["cursor"], int)[0])
+    limit = wanted["limit"]
+    found = session.scalars(own.limit(limit + 1)).all()
+    over = [attempt.id for attempt in found[:limit] if operations.is_over(attempt, at)]
+    items = [_touched(a.id, at) if a.id in over else a for a in found[:limit]]
+    cursor = encode_cursor(found[limit - 1].id) if len(found) > limit else None
+    return Page([operations.shown_attempt(reading(), a, at=at, whole=False) for a in items], cursor)
+
+
+@quizzes.get("/<slug>/leaderboard")
+@guards.learner
+@quizzes.arguments(PageArguments, location="query")
+@quizzes.response(200, BoardView)
+def get_leaderboard(wanted: dict[str, Any], slug: str) -> Any:
+    """Show a quiz's leaderboard: made-up names of those who agreed, the rule of its order, one's own place."""
+    session, at = reading(), now()
+    paper = operations.open_paper(session, slug, at)
+    return operations.leaderboard(
+        session, paper, guards.current_learner(), at=at, cursor=wanted["cursor"], limit=wanted["limit"]
+    )
+
+
+@attempts.get(_ATTEMPT)
+@guards.learner
+@attempts.response(200, AttemptView)
+def get_attempt(attempt_id: int) -> Any:
+    """Resume an attempt: the same questions in the same order, what was saved, and the time left."""
+    at = now()
+    return operations.shown_attempt(reading(), _touched(attempt_id, at), at=at)
+
+
+@attempts.put(f"{_ATTEMPT}/answers/<int(min=1,max=100):number>")
+@guards.learner
+@attempts.arguments(AnswerGiven)
+@attempts.response(200, QuestionView)
+def save_answer(given: dict[str, Any], attempt_id: int, number: int) -> Any:
+    """Save an answer; where the quiz says so, it is judged at once and cannot change."""
+    at = now()
+    with writing() as session:
+        kept = operations.save_answer(
+            session, guards.current_learner().id, attempt_id, number, given["answer"], at=at
+        )
+        shown = None if kept.late else operations.shown_answer(session, kept.attempt, number)
+    if shown is None:
+        # refused only now, so that the submission of what was saved in time stands
+        raise TimeOver("答题时间已到，已按之前保存的答案交卷。")
+    return shown
+
+
+@attempts.post(f"{_ATTEMPT}/submit")
+@guards.learner
+@attempts.response(200, AttemptView)
+def submit_attempt(attempt_id: int) -> Any:
+    """Submit an attempt; doing it again gives the same result."""
+    at = now()
+    with writing() as session:
+        attempt = operations.own_attempt(session, guards.current_learner().id, attempt_id)
+        attempt = operations.submit(session, attempt, at=at)
+        return operations.shown_result(session, attempt, at=at)
+
+
+@attempts.get(f"{_ATTEMPT}/result")
+@guards.learner
+@attempts.response(200, AttemptView)
+def get_result(attempt_id: int) -> Any:
+    """Show how a submitted attempt went, as far as it may be told by now."""
+    at = now()
+    return operations.shown_result(reading(), _touched(attempt_id, at), at=at)
+
+
+@mistakes.get("")
+@guards.learner
+@mistakes.arguments(PageArguments, location="query")
+@mistakes.response(200, MistakeList)
+def list_mistakes(wanted: dict[str, Any]) -> Page[Any]:
+    """List the questions that one answered wrongly, with right answer and explanation, latest first."""
+    session, limit = reading(), wanted["limit"]
+    own = queries.visible_mistakes(guards.current_learner().id, now())
+    if wanted["cursor"]:
+        own = own.where(queries.older_mistakes(*decode_cursor(wanted["cursor"], datetime, int)))
+    found: list[Mistake] = list(session.scalars(own.limit(limit + 1)).all())
+    more = len(found) > limit
+    cursor = encode_cursor(found[limit - 1].wrong_at, found[limit - 1].id) if more else None
+    return Page(operations.shown_mistakes(session, found[:limit]), cursor)
+
+
+@mistakes.post("/practice")
+@guards.learner
+@mistakes.arguments(PracticeStart)
+@mistakes.response(201, AttemptView)
+@mistakes.alt_response(200, schema=AttemptView, description="此前已开始的同一次重练")
+def practise(wanted: dict[str, Any]) -> Any:
+    """Practise one's own mistakes: every verdict comes at once, a right answer clears the mistake, nothing counts."""
+    at = now()
+    with writing() as session:
+        started = operations.practise(session, guards.current_learner(), at=at, **wanted)
+        shown = operations.shown_attempt(session, started.attempt, at=at)
+    return shown, 201 if started.is_new else 200

@@ -1,0 +1,1 @@
+"""The files under `content/` that this room reads: question banks and quizzes."""
