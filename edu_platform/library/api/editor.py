@@ -15,6 +15,7 @@ from edu_platform.core.schemas import LARGEST_ID, hostile_character
 from edu_platform.core.vocabulary import Role
 from edu_platform.core.web import Parser, blueprint, repeatable
 from edu_platform.library import operations, queries
+from edu_platform.library.articles import parse_markdown
 from edu_platform.library.models import Piece, Revision
 from edu_platform.library.schemas import (
     CheckResult,
@@ -198,8 +199,6 @@ def _content(draft: dict[str, Any]) -> tuple[str, str, dict[str, Any], dict[str,
     hostile = hostile_character(draft["markdown"].removeprefix("\ufeff"), lines=True)
     if hostile:
         raise Invalid([FieldError("markdown", f"含有不允许的字符 {hostile}。", "hostile_character")])
-    from edu_platform.library.articles import parse_markdown
-
     slug, meta, body, problems = parse_markdown(draft["markdown"])
     given = draft.get("slug")
     if given is None and slug is None:

@@ -1,5 +1,5 @@
-"""The library's jobs."""
+"""The library's jobs: drawing what pieces show, and moving what the clock moves."""
 
-from edu_platform.library.tasks import publishing
+from edu_platform.library.tasks import drawing, publishing
 
-__all__ = ["publishing"]
+__all__ = ["drawing", "publishing"]
