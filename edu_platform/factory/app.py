@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
-
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -14,8 +11,8 @@ from edu_platform.core import logs, problems
 from edu_platform.core.api import health
 from edu_platform.core.limits import limit_settings, limiter
 from edu_platform.factory import rooms
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+from edu_platform.factory.first import CatalogueFirst
+from edu_platform.factory.headers import DOCS_POLICY, protective, request_id_of
 
 
 def create_app(settings: Settings) -> Flask:
@@ -34,9 +31,6 @@ def create_app(settings: Settings) -> Flask:
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    if settings.trusted_proxies:
-        count = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
 
     _request_ids(app)
     if settings.environment is not Environment.TEST:
@@ -49,15 +43,18 @@ def create_app(settings: Settings) -> Flask:
     problems.handle_errors(app)
     _headers(app)
     app.register_blueprint(health)
-    rooms.move_in(app, settings)
+    rooms.move_in(app)
+    app.wsgi_app = CatalogueFirst(app.wsgi_app, app)  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
     return app
 
 
 def _request_ids(app: Flask) -> None:
     @app.before_request
     def name_it() -> None:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        g.request_id = request_id_of(request.headers.get("X-Request-ID"))
 
     @app.after_request
     def echo(response: Response) -> Response:
@@ -65,25 +62,13 @@ def _request_ids(app: Flask) -> None:
         return response
 
 
-# Swagger UI starts itself by an inline script and styles itself inline; everything it loads is our own.
-_DOCS_POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
-)
-
-
 def _headers(app: Flask) -> None:
     @app.after_request
     def protect(response: Response) -> Response:
         headers = response.headers
         if request.blueprint == "swagger_ui":
-            headers.setdefault("Content-Security-Policy", _DOCS_POLICY)
+            headers.setdefault("Content-Security-Policy", DOCS_POLICY)
         headers.setdefault("Cache-Control", "no-store")
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Referrer-Policy", "no-referrer")
-        headers.setdefault("X-Frame-Options", "DENY")
-        headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        if request.is_secure:
-            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        for name, value in protective(secure=request.is_secure).items():
+            headers.setdefault(name, value)
         return response

@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from types import ModuleType
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_smorest import Blueprint
 from flask_swagger_ui import get_swaggerui_blueprint
+from sqlalchemy.orm import Session
 
 from edu_platform.config.settings import Settings
 from edu_platform.core.web import Api
+from edu_platform.library import operations as library
+from edu_platform.library.articles import ArticleKind
+from edu_platform.library.content import sections
+from edu_platform.library.content.pieces import register_sections
+from edu_platform.library.films import VideoKind
+from edu_platform.library.kinds import register as register_kind
+from edu_platform.library.posters import PosterKind
+from edu_platform.library.signals import FileNews, files_hidden, files_shown
+from edu_platform.library.uploads import follow_upload
+from edu_platform.media.operations import hide_files, show_files
+from edu_platform.media.signals import file_finished
+from edu_platform.media.storage import store_of
+from edu_platform.people import registry
+from edu_platform.people.guards import SECURITY_SCHEMES
+from edu_platform.people.signals import learner_erased, learner_merged
+from edu_platform.quizzes import operations as quizzes
+from edu_platform.quizzes import signals as attempts
+from edu_platform.quizzes.content.papers import QUESTIONS, QUIZZES
+from edu_platform.quizzes.kind import QUIZ
+from edu_platform.reach import operations as reach
+from edu_platform.review.signals import case_decided
+from edu_platform.shelf import operations as shelf
+from edu_platform.shelf.signals import favourited
 
 OPENAPI: dict[str, Any] = {
     "API_TITLE": "消保守护",
@@ -22,25 +48,71 @@ OPENAPI: dict[str, Any] = {
 ROOMS = ("people", "media", "review", "library", "quizzes", "shelf", "campaigns", "reach")
 
 
-def _modules(room: str, name: str) -> list[Any]:
-    """Import `edu_platform.<room>.<name>`, a module or a package of modules, where it exists."""
+def _module(room: str, name: str) -> ModuleType | None:
+    """Import `edu_platform.<room>.<name>`, a module or a package, where it exists."""
     path = f"edu_platform.{room}.{name}"
-    if importlib.util.find_spec(path) is None:
-        return []
-    module = importlib.import_module(path)
-    return [module]
+    return importlib.import_module(path) if importlib.util.find_spec(path) else None
 
 
-def move_in(app: Flask, settings: Settings) -> None:
+def move_in(app: Flask) -> None:
     """Mount every room's routes, register its jobs and kinds, connect its signals."""
+    _register_kinds(app.config["EDU"])
+    _connect()
     api = Api(app)
+    for name, scheme in SECURITY_SCHEMES.items():
+        api.spec.components.security_scheme(name, scheme)
     for room in ROOMS:
-        for name in ("models", "tasks"):
-            _modules(room, name)
-        for module in _modules(room, "api"):
-            for blueprint in module.blueprints:
-                if isinstance(blueprint, Blueprint):
-                    api.register_blueprint(blueprint)
-                else:
-                    app.register_blueprint(blueprint)
-    app.register_blueprint(get_swaggerui_blueprint("/api/v1/docs", "/api/v1/openapi.json", config={"validatorUrl": None}))
+        _module(room, "tasks")
+        routes = _module(room, "api")
+        for blueprint in routes.blueprints if routes else ():
+            if isinstance(blueprint, Blueprint):
+                api.register_blueprint(blueprint)
+            else:
+                app.register_blueprint(blueprint)
+    app.register_blueprint(
+        get_swaggerui_blueprint("/api/v1/docs", "/api/v1/openapi.json", config={"validatorUrl": None})
+    )
+
+
+def _register_kinds(settings: Settings) -> None:
+    """Register every kind of piece and every section of `content/`."""
+    for kind in (ArticleKind(settings), PosterKind(settings), VideoKind(settings), QUIZ):
+        register_kind(kind)
+    register_sections()
+    for section in (QUESTIONS, QUIZZES):
+        sections.register(section)
+    if (found := _module("campaigns", "content")) is not None:
+        sections.register(found.CAMPAIGNS)
+
+
+def _connect() -> None:
+    """Let the rooms hear each other's news; in each list the order is the order of handling."""
+    for room in (shelf, quizzes, reach):
+        if hasattr(room, "HOLDING"):
+            registry.register(room.HOLDING)
+    case_decided.connect(library.hear_decision)
+    file_finished.connect(follow_upload)
+    files_shown.connect(_show)
+    files_hidden.connect(_hide)
+    for follow in (shelf.follow_merge, quizzes.absorb_visitor, getattr(reach, "on_learner_merged", None)):
+        if follow:
+            learner_merged.connect(follow)
+    for signal, name in (
+        (learner_erased, "on_learner_erased"),
+        (favourited, "on_favourited"),
+        (attempts.attempt_started, "on_attempt_started"),
+        (attempts.attempt_submitted, "on_attempt_submitted"),
+        (attempts.attempt_passed, "on_attempt_passed"),
+    ):
+        if hasattr(reach, name):
+            signal.connect(getattr(reach, name))
+
+
+def _show(session: Session, news: FileNews) -> None:
+    store = store_of(current_app.config["EDU"])
+    show_files(session, store, holder=f"piece:{news.piece_id}", digests=news.digests)
+
+
+def _hide(session: Session, news: FileNews) -> None:
+    store = store_of(current_app.config["EDU"])
+    hide_files(session, store, holder=f"piece:{news.piece_id}", digests=news.digests)

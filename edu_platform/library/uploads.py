@@ -10,8 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from edu_platform.core.errors import FieldError
+from edu_platform.library.models import Revision, RevisionState
+from edu_platform.library.operations import refresh
 from edu_platform.media.models import FileKind, FileState, MediaFile
 from edu_platform.media.operations import find_file
+from edu_platform.media.signals import FileFinished
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAMES = {FileKind.PICTURE: "图片", FileKind.FILM: "影片"}
@@ -36,3 +39,12 @@ def ready_file(session: Session, body: Mapping[str, Any]) -> MediaFile | None:
     """Return the finished file, or None while it is being inspected or when it was refused."""
     file = find_file(session, str(body["file"]))
     return file if file is not None and file.state is FileState.READY else None
+
+
+def follow_upload(session: Session, news: FileFinished) -> None:
+    """Render again what waits for an upload; connected to `media.signals.file_finished` by `factory`."""
+    waiting = session.scalars(
+        select(Revision).where(Revision.state.in_([RevisionState.PUBLISHED, RevisionState.SCHEDULED]))
+    )
+    for piece_id in {r.piece_id for r in waiting if r.body.get("file") == news.digest}:
+        refresh(session, piece_id)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from edu_platform.media.models import DerivedFile, FileKind, FileState, MediaFile, PublicLink
@@ -135,26 +135,27 @@ def keep_derived(
     return file
 
 
-def publish_files(session: Session, store: Store, *, holder: str, files: Iterable[MediaFile]) -> None:
-    """Let the public have exactly `files` on behalf of `holder` (`piece:12`); what it held before and no more is let go.
-
-    A file leaves public reach when its last holder lets go. Calling it twice changes nothing.
-    """
-    wanted = {file.id: file for file in files}
-    held = {
-        link.file_id: link for link in session.scalars(select(PublicLink).where(PublicLink.holder == holder))
-    }
-    for file_id, file in wanted.items():
-        if file_id not in held:
-            session.add(PublicLink(holder=holder, file_id=file_id))
+def show_files(session: Session, store: Store, *, holder: str, digests: Iterable[str]) -> None:
+    """Let the public have these files on behalf of `holder` (`piece:12`); twice changes nothing."""
+    held = set(session.scalars(select(PublicLink.file_id).where(PublicLink.holder == holder)))
+    for file in _files(session, digests):
+        if file.id not in held:
+            session.add(PublicLink(holder=holder, file_id=file.id))
             store.publish(key_of(file))
-    for file_id, link in held.items():
-        if file_id not in wanted:
-            session.delete(link)
-    session.flush()  # the question below must see what was let go
-    for file_id in held.keys() - wanted.keys():
-        if session.scalar(select(PublicLink.id).where(PublicLink.file_id == file_id).limit(1)) is None:
-            store.unpublish(key_of(session.get_one(MediaFile, file_id)))
+    session.flush()  # `is_public` and `hide_files` ask the table
+
+
+def hide_files(session: Session, store: Store, *, holder: str, digests: Iterable[str]) -> None:
+    """Let go of these files for `holder`; one that nobody holds any more leaves public reach."""
+    files = {file.id: file for file in _files(session, digests)}
+    session.execute(delete(PublicLink).where(PublicLink.holder == holder, PublicLink.file_id.in_(files)))
+    still = set(session.scalars(select(PublicLink.file_id).where(PublicLink.file_id.in_(files))))
+    for file_id in files.keys() - still:
+        store.unpublish(key_of(files[file_id]))
+
+
+def _files(session: Session, digests: Iterable[str]) -> list[MediaFile]:
+    return list(session.scalars(select(MediaFile).where(MediaFile.digest.in_(list(digests)))))
 
 
 def is_public(session: Session, digest: str) -> MediaFile | None:

@@ -6,7 +6,7 @@ import pytest
 
 from edu_platform.core.db import writing
 from edu_platform.media.models import FileKind
-from edu_platform.media.operations import keep, publish_files, url_of
+from edu_platform.media.operations import hide_files, keep, show_files, url_of
 from edu_platform.media.storage import store_of
 
 pytestmark = pytest.mark.database
@@ -18,7 +18,8 @@ def url(app, settings):
     with app.app_context(), writing() as session:
         store = store_of(settings)
         file = keep(session, store, DATA, kind=FileKind.FILM, media_type="video/mp4")
-        publish_files(session, store, holder="piece:1", files=[file])
+        for holder in ("piece:1", "piece:2", "piece:2"):
+            show_files(session, store, holder=holder, digests=[file.digest])
         return url_of(file)
 
 
@@ -84,9 +85,11 @@ def test_not_again(client, url):
 
 
 def test_what_nobody_holds_any_more_is_gone(app, settings, client, url):
-    with app.app_context(), writing() as session:
-        publish_files(session, store_of(settings), holder="piece:1", files=[])
-    assert client.get(url).status_code == 404
+    digest = url.rsplit("/", 1)[1].partition(".")[0]
+    for holder, status in (("piece:1", 200), ("piece:1", 200), ("piece:2", 404)):
+        with app.app_context(), writing() as session:
+            hide_files(session, store_of(settings), holder=holder, digests=[digest])
+        assert client.get(url).status_code == status
     assert not (settings.data_dir / "media" / "public" / url.rsplit("/", 1)[1]).exists()
 
 

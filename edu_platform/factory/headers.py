@@ -1,0 +1,32 @@
+"""What every answer carries: its request's id, and headers that protect whoever reads it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PROTECTIVE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_SECURE = {**_PROTECTIVE, "Strict-Transport-Security": "max-age=31536000"}
+
+# Swagger UI starts itself by an inline script and styles itself inline; everything it loads is our own.
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
+)
+
+
+def request_id_of(given: str | None) -> str:
+    """Return the caller's request id if it is one (letters, digits, `._-`, at most 64), else a new one."""
+    return given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def protective(*, secure: bool) -> dict[str, str]:
+    """Return the headers of an answer that sets none of its own; `secure` when it goes over TLS."""
+    return _SECURE if secure else _PROTECTIVE
