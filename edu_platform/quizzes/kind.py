@@ -68,7 +68,7 @@ class Quiz:
             if rules.fixed
             else queries.latest_versions(banks={part.bank for part in rules.draw})
         )
-        for whole in wholes(session, session.execute(wanted).tuples()):
+        for whole in wholes(session, session.execute(wanted)):
             if whole.version.id in pooled:
                 lines += ["", *_question_text(whole.question.ref, whole.version.content, whole.key)]
         return "\n".join(lines)

@@ -45,7 +45,7 @@ def list_questions(wanted: dict[str, Any]) -> Page[Any]:
         text=wanted["q"],
         after=after,
     )
-    rows = session.execute(chosen.limit(limit + 1)).tuples().all()
+    rows = session.execute(chosen.limit(limit + 1)).all()
     cursor = encode_cursor(rows[limit - 1][0].ref) if len(rows) > limit else None
     return Page([question_view(whole) for whole in operations.wholes(session, rows[:limit])], cursor)
 

@@ -109,7 +109,7 @@ class ShownMistake:
 
     question: str
     quiz: str
-    type: str
+    type: QuestionType
     stem: str
     options: Sequence[str]
     answer: Any
@@ -127,18 +127,18 @@ def shown_mistakes(session: Session, mistakes: Sequence[Mistake]) -> list[ShownM
     refs = dict(
         session.execute(
             select(Question.id, Question.ref).where(Question.id.in_({m.question_id for m in mistakes}))
-        ).tuples()
+        )
     )
     slugs = dict(
         session.execute(
             select(Piece.id, Piece.slug).where(Piece.id.in_({m.piece_id for m in mistakes}))
-        ).tuples()
+        )
     )
     return [
         ShownMistake(
             question=refs[mistake.question_id],
             quiz=slugs[mistake.piece_id],
-            type=versions[mistake.version_id].content["type"],
+            type=QuestionType(versions[mistake.version_id].content["type"]),
             stem=versions[mistake.version_id].content["stem"],
             options=versions[mistake.version_id].content["options"],
             answer=_in_words(versions[mistake.version_id].content, orjson.loads(mistake.answer)),

@@ -150,6 +150,6 @@ def _recount(session: Session, learner_id: int, piece_id: int) -> None:
         )
         .order_by(Attempt.submitted_at, Attempt.id)
     )
-    for attempt, counts in session.execute(done).tuples():
+    for attempt, counts in session.execute(done):
         count_attempt(standing, attempt, counts)
     session.flush()

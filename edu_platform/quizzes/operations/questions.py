@@ -102,7 +102,7 @@ def question_of(session: Session, ref: str) -> Whole:
     found = (
         []
         if slug_reason(ref)
-        else wholes(session, session.execute(queries.latest_versions(refs=[ref])).tuples())
+        else wholes(session, session.execute(queries.latest_versions(refs=[ref])))
     )
     if not found:
         raise NotFound("没有这道题。")
@@ -141,5 +141,5 @@ def known_questions(session: Session, rules: QuizRules) -> list[tuple[Known, str
     )
     return [
         (Known(version.id, question.ref, bank, version.content), version.digest)
-        for question, version, bank in session.execute(wanted).tuples()
+        for question, version, bank in session.execute(wanted)
     ]

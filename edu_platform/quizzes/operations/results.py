@@ -60,7 +60,7 @@ class ShownQuestion:
     """One question of an attempt, as the learner sees it now."""
 
     number: int
-    type: str
+    type: QuestionType
     stem: str
     options: Sequence[ShownOption]
     blanks: int
@@ -205,7 +205,7 @@ def _question(
     answer = None if row.answer is None else orjson.loads(row.answer)
     return ShownQuestion(
         number=row.number,
-        type=content["type"],
+        type=QuestionType(content["type"]),
         stem=content["stem"],
         options=[ShownOption(chance.option_id(attempt.seed, row.number, i), texts[i]) for i in order],
         blanks=content["blanks"],

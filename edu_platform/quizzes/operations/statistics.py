@@ -65,7 +65,7 @@ def quiz_statistics(session: Session, piece_id: int, slug: str) -> Statistics:
     done = (Attempt.piece_id == piece_id, Attempt.state == AttemptState.SUBMITTED)
     attempts, mean_share = session.execute(select(func.count(), func.avg(Attempt.share)).where(*done)).one()
     passed = session.scalars(select(func.count()).where(*done, Attempt.passed.is_(True))).one()
-    sums = session.execute(queries.item_sums(piece_id)).tuples().all()
+    sums = session.execute(queries.item_sums(piece_id)).all()
     ids = [row[0] for row in sums]
     named = {
         version.id: (ref, version)
@@ -73,12 +73,12 @@ def quiz_statistics(session: Session, piece_id: int, slug: str) -> Statistics:
             select(QuestionVersion, Question.ref)
             .join(Question, Question.id == QuestionVersion.question_id)
             .where(QuestionVersion.id.in_(ids))
-        ).tuples()
+        )
     }
     keys = keys_of(session, ids)
     choices = [i for i in ids if named[i][1].content["type"] != QuestionType.FILL_IN]
     counts: dict[int, Counter[Any]] = defaultdict(Counter)
-    for version_id, answer, often in session.execute(queries.answer_counts(piece_id, choices)).tuples():
+    for version_id, answer, often in session.execute(queries.answer_counts(piece_id, choices)):
         kept = orjson.loads(answer or "null")
         for part in kept if isinstance(kept, list) else [kept]:
             counts[version_id][part] += often
