@@ -54,7 +54,8 @@ def text_errors(
     may. Markdown and HTML do not belong in such a text.
     """
     if not isinstance(value, str):
-        return [FieldError(field, "应为一段文字", "not_text")]
+        hint = "，数字请加引号" if isinstance(value, int | float) else ""
+        return [FieldError(field, f"应为一段文字{hint}", "not_text")]
     errors = []
     text = value.strip()
     size = len(text.replace("{hotline}", "95519"))

@@ -251,10 +251,11 @@ class PostersSection(_PiecesSection):
                 continue
             before = len(problems)
             no_cover(document, problems)
-            if not (isinstance(document.value.get("alt"), str) and document.value["alt"].strip()):
-                document.note(problems, "alt", "缺少替代文字")
+            known = {problem.path.partition("[")[0] for problem in problems.of(source.path)}
             errors = posters.check_copy(document.value, None, find=None)
-            note_errors(document, errors, problems)
+            # what every piece says about itself has been checked above
+            fresh = [error for error in errors if error.field.partition("[")[0] not in known]
+            note_errors(document, fresh, problems)
             if read and len(problems) == before:
                 found.append(PieceSource("poster", *read, posters.normal_body(document.value), document))
         return found
@@ -287,7 +288,10 @@ class VideosSection(_PiecesSection):
                 continue
             before = len(problems)
             no_cover(document, problems)
-            note_errors(document, films.check_script(document.value, find=None), problems)
+            known = {problem.path.partition("[")[0] for problem in problems.of(source.path)}
+            errors = films.check_script(document.value, find=None)
+            fresh = [error for error in errors if error.field.partition("[")[0] not in known]
+            note_errors(document, fresh, problems)
             if read and len(problems) == before:
                 found.append(PieceSource("video", *read, films.normal_body(document.value), document))
         return found

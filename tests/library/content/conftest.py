@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -120,3 +120,8 @@ def library(app: Flask, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> 
     case_decided.connect(operations.hear_decision)
     with app.app_context():
         yield app
+
+
+@pytest.fixture
+def write_article() -> Callable[..., str]:
+    return article

@@ -1,0 +1,105 @@
+"""`edu content check` and `edu content import`: the files that the platform ships with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from edu_platform.library.content.run import Report
+
+ROOT = Path(__file__).parents[2] / "content"
+_TREE = click.argument(
+    "root", type=click.Path(path_type=Path, file_okay=False), default=ROOT, required=False
+)
+
+
+@click.group()
+def command() -> None:
+    """Check the material under content/, or bring it into the platform."""
+
+
+@command.command("check")
+@_TREE
+def check_files(root: Path) -> None:
+    """Read every file and list all mistakes by file, line and reason; ends with 1 if there are any."""
+    from edu_platform.factory.app import create_app
+    from edu_platform.factory.entry import settings_here
+    from edu_platform.library.content import run
+
+    settings = settings_here()
+    create_app(settings)  # registers every room's sections; touches no database
+    report = run.check(root, hotline=settings.hotline)
+    if not report.ok:
+        _refuse(report)
+    click.echo(f"没有发现问题：{_read(report)}。")
+
+
+@command.command("import")
+@_TREE
+def import_files(root: Path) -> None:
+    """Import what has changed, as new revisions; nothing at all if anything is wrong."""
+    from edu_platform.factory.entry import application
+
+    import_with_progress(application(), root)
+
+
+def import_with_progress(app: Flask, root: Path) -> Report:
+    """Import `root` with a progress bar and print what came of it; end the program with 1 when it is refused."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from edu_platform.core.db import db, writing
+    from edu_platform.library.content import run
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    with app.app_context(), Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("读取材料", total=None)
+
+        def tell(label: str, done: int, total: int) -> None:
+            progress.update(task, description=f"导入{label}", completed=done, total=max(total, 1))
+
+        try:
+            with writing() as session:
+                report = run.import_(session, root, settings=app.config["EDU"], progress=tell)
+        except run.Refused as refused:
+            progress.stop()
+            _refuse(refused.report)
+        finally:
+            db.session.remove()
+    _print_counts(report)
+    return report
+
+
+def _refuse(report: Report) -> None:
+    """Print every problem, then end."""
+    for problem in report.problems:
+        click.echo(str(problem), err=True)
+    click.echo(f"共 {len(report.problems)} 处问题，未导入任何内容。", err=True)
+    sys.exit(1)
+
+
+def _labels() -> dict[str, str]:
+    from edu_platform.library.content import sections
+
+    return {section.name: section.label for section in sections.ordered()}
+
+
+def _read(report: Report) -> str:
+    return "，".join(f"{label} {report.read[name]}" for name, label in _labels().items() if name in report.read)
+
+
+def _print_counts(report: Report) -> None:
+    changed = {name: c for name, c in report.counts.items() if c.new or c.changed or c.kept}
+    if not changed:
+        click.echo(f"材料没有变化：{_read(report)}。")
+        return
+    labels = _labels()
+    for name, counts in changed.items():
+        kept = f"，保留人工修改 {len(counts.kept)}（{'、'.join(counts.kept)}）" if counts.kept else ""
+        click.echo(f"{labels[name]}：新增 {counts.new}，更新 {counts.changed}，未变 {counts.same}{kept}")
