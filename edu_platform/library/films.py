@@ -19,12 +19,13 @@ from edu_platform.media.models import FileKind, MediaFile
 from edu_platform.media.operations import find_derived, recipe_of
 
 if TYPE_CHECKING:
-    from edu_platform.media.drawing.films import Film
+    from edu_platform.media.drawing.film_scripts import FilmScript
+    from edu_platform.media.drawing.films import FilmFacts
     from edu_platform.media.drawing.illustrations import Finder
     from edu_platform.media.drawing.posters import House
 
 RENDER_FILM: Final = "library.render_film"
-SCRIPT_KEYS: Final = ("size", "sound", "poster_scene", "scenes")
+SCRIPT_KEYS: Final = ("size", "sound", "poster_scene", "scenes", "ending")
 FILE_KEYS: Final = ("file", "transcript", "captions")
 PARTS: Final = ("film", "still", "captions")
 MOST_CAPTIONS: Final = 600
@@ -32,11 +33,18 @@ LONGEST_FILM_MS: Final = 3_600_000
 LONGEST_TRANSCRIPT: Final = 20_000
 
 
-def check_script(data: Mapping[str, Any], *, find: Finder | None) -> list[FieldError]:
-    """Return everything that is wrong with a script, by path; without `find` illustrations are not looked up."""
-    from edu_platform.media.drawing.films import parse_film
+def check_script(
+    data: Mapping[str, Any], settings: Settings | None, *, find: Finder | None
+) -> list[FieldError]:
+    """Return everything that is wrong with a script (with its title), by path; needs no database.
 
-    _, problems = parse_film(data, find)
+    Without `settings` it is read for a sample house; without `find` illustrations are not looked up.
+    """
+    from edu_platform.media.drawing.film_scripts import parse_film
+    from edu_platform.media.drawing.posters import SAMPLE_HOUSE
+
+    house = house_of(settings, review_no=None, day=None) if settings is not None else SAMPLE_HOUSE
+    _, problems = parse_film(data, find, house=house)
     return [FieldError(problem.path, problem.reason) for problem in problems]
 
 
@@ -46,44 +54,43 @@ def normal_body(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def texts_in(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield every text of a script with its path: captions, and what elements say."""
+    """Yield every text of a script with its path: captions, bubbles and signs, the ending."""
     for number, scene in enumerate(body["scenes"]):
-        yield from _strings(scene.get("captions"), f"scenes[{number}].captions")
-        for index, element in enumerate(scene.get("elements") or []):
-            for key in ("text", "lines", "points", "label"):
-                yield from _strings(element.get(key), f"scenes[{number}].elements[{index}].{key}")
-
-
-def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _strings(item, f"{path}[{number}]")
+        for index, caption in enumerate(scene["captions"]):
+            yield f"scenes[{number}].captions[{index}]", caption
+        for index, element in enumerate(scene["elements"]):
+            if isinstance(element.get("text"), str):
+                yield f"scenes[{number}].elements[{index}].text", element["text"]
+    for key in ("claim", "call"):
+        yield f"ending.{key}", body["ending"][key]
 
 
 def illustrations_in(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the illustrations that a script names, with their paths."""
     for number, scene in enumerate(body["scenes"]):
-        for index, element in enumerate(scene.get("elements") or []):
-            name = element.get("illustration")
-            if isinstance(name, str):
-                yield f"scenes[{number}].elements[{index}].illustration", name
+        for index, element in enumerate(scene["elements"]):
+            if element.get("kind") == "illustration":
+                yield f"scenes[{number}].elements[{index}].name", element["name"]
 
 
-def film_of(shown: Shown, settings: Settings) -> tuple[Film, House]:
-    """Return the parsed script of a revision, and in whose name it is; raise CannotDrawError when it is wrong."""
-    from edu_platform.media.drawing.films import parse_film
+def film_of(body: Mapping[str, Any], settings: Settings) -> tuple[FilmScript, House]:
+    """Return the parsed script, and in whose name it is; raise CannotDrawError when it is wrong."""
+    from edu_platform.media.drawing.film_scripts import parse_film
     from edu_platform.media.drawing.problems import CannotDrawError
 
-    film, problems = parse_film(_whole(shown))
-    if film is None:
+    house = house_of(settings, review_no=None, day=None)
+    script, problems = parse_film({"title": "题目", **body}, house=house)
+    if script is None:
         raise CannotDrawError(problems)
-    return film, house_of(settings, review_no=None, day=None)
+    return script, house
 
 
-def _whole(shown: Shown) -> dict[str, Any]:
-    return {"title": shown.meta["title"], **shown.body}
+def facts_of(body: Mapping[str, Any], settings: Settings) -> FilmFacts:
+    """Return duration, captions and transcript of a script without rendering it."""
+    from edu_platform.media.drawing.films import film_facts
+
+    script, house = film_of(body, settings)
+    return film_facts(script, house=house)
 
 
 def film_recipe(shown: Shown, settings: Settings, part: str) -> str:
@@ -93,7 +100,7 @@ def film_recipe(shown: Shown, settings: Settings, part: str) -> str:
     names = sorted({name for _, name in illustrations_in(shown.body)})
     art = {name: pictures.illustration_digest(settings, name) for name in names}
     house = [settings.issuer, settings.programme, settings.hotline]
-    return recipe_of(part, _whole(shown), art, house, pictures.drawing_fingerprint())
+    return recipe_of(part, dict(shown.body), art, house, pictures.drawing_fingerprint())
 
 
 def webvtt(captions: list[dict[str, Any]]) -> str:
@@ -154,7 +161,9 @@ class VideoKind:
         from edu_platform.media.drawing.illustrations import finder
 
         find = finder(pictures.illustrations_folder(self.settings))
-        return unknown_keys(body, SCRIPT_KEYS) + check_script({"title": "题目", **body}, find=find)
+        return unknown_keys(body, SCRIPT_KEYS) + check_script(
+            {"title": "题目", **body}, self.settings, find=find
+        )
 
     def depends(self, session: Session, body: Mapping[str, Any]) -> Any:
         """Return the digest of the film or of the illustrations."""
@@ -166,15 +175,15 @@ class VideoKind:
 
     def public_text(self, body: Mapping[str, Any]) -> str:
         """Return the transcript."""
-        return self._filled(body["transcript"] if "file" in body else self._spoken(body))
+        if "file" in body:
+            return str(body["transcript"])
+        return facts_of(body, self.settings).transcript
 
     def review_text(self, session: Session, body: Mapping[str, Any]) -> str:
         """Return everything that is said and shown."""
         del session
-        if "file" in body:
-            captions = "\n".join(caption["text"] for caption in body["captions"])
-            return f"{body['transcript']}\n{captions}"
-        return self._filled("\n".join(text for _, text in texts_in(body)))
+        captions = [caption["text"] for caption in body.get("captions", ())]
+        return "\n".join([self.public_text(body), *captions])
 
     def freeze(self, session: Session, shown: Shown) -> dict[str, Any]:
         """Pin nothing: a film is its script."""
@@ -218,18 +227,10 @@ class VideoKind:
         """Return what is shown beneath the picture and when: `start_ms`, `end_ms`, `text`."""
         if "file" in shown.body:
             return [dict(caption) for caption in shown.body["captions"]]
-        film, house = film_of(shown, self.settings)
         return [
-            {"start_ms": caption.start_ms, "end_ms": caption.end_ms, "text": caption.text}
-            for caption in film.captions(house)
+            {"start_ms": start, "end_ms": end, "text": text}
+            for start, end, text in facts_of(shown.body, self.settings).captions
         ]
-
-    def _spoken(self, body: Mapping[str, Any]) -> str:
-        scenes = [[text for _, text in _strings(scene.get("captions"), "")] for scene in body["scenes"]]
-        return "\n".join("".join(texts).replace("\n", "") for texts in scenes if texts)
-
-    def _filled(self, text: str) -> str:
-        return text.replace("{hotline}", self.settings.hotline)
 
     def _files(self, session: Session, shown: Shown) -> dict[str, MediaFile]:
         found: dict[str, MediaFile] = {}

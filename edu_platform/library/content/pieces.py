@@ -289,7 +289,7 @@ class VideosSection(_PiecesSection):
             before = len(problems)
             no_cover(document, problems)
             known = {problem.path.partition("[")[0] for problem in problems.of(source.path)}
-            errors = films.check_script(document.value, find=None)
+            errors = films.check_script(document.value, None, find=None)
             fresh = [error for error in errors if error.field.partition("[")[0] not in known]
             note_errors(document, fresh, problems)
             if read and len(problems) == before:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 from PIL import Image
@@ -26,9 +26,12 @@ from edu_platform.library.models import Revision
 from edu_platform.library.pictures import Picture
 from edu_platform.library.rendering import shown_of
 from edu_platform.library.uploads import ready_file
-from edu_platform.media.models import FileKind
+from edu_platform.media.models import FileKind, MediaFile
 from edu_platform.media.operations import find_derived, keep_derived, key_of
-from edu_platform.media.storage import CHUNK, store_of
+from edu_platform.media.storage import store_of, whole
+
+if TYPE_CHECKING:
+    from edu_platform.media.drawing.films import FilmFacts
 
 KINDS = {
     pictures.DRAW_PICTURE: "picture",
@@ -89,23 +92,21 @@ def draw_poster(revision_id: int) -> None:
     """Draw the missing renditions of a poster; of an uploaded picture, make the preview."""
     settings = _settings()
     shown = _shown(revision_id)
-    made: dict[str, bytes] = {}
-    if "file" in shown.body:
-        recipe = posters.poster_recipe(shown, settings, "normal", "preview")
-        file = ready_file(reading(), shown.body)
-        if file is None or find_derived(reading(), recipe) is not None:
-            wanted: dict[str, bytes] = {}
-        else:
-            store = store_of(settings)
-            wanted = {recipe: _preview(b"".join(store.read(key_of(file), 0, file.size)))}
-        reading().rollback()
-        made = wanted
-    else:
-        made = _draw_editions(shown, settings)
+    made = _shrink(shown, settings) if "file" in shown.body else _draw_editions(shown, settings)
     with writing() as session:
         for recipe, data in made.items():
             _keep_picture(session, settings, recipe, data)
         operations.refresh(session, shown.piece_id)
+
+
+def _shrink(shown: Shown, settings: Settings) -> dict[str, bytes]:
+    recipe = posters.poster_recipe(shown, settings, "normal", "preview")
+    file = ready_file(reading(), shown.body)
+    known = find_derived(reading(), recipe)
+    reading().rollback()
+    if file is None or known is not None:
+        return {}
+    return {recipe: _preview(whole(store_of(settings), key_of(file)))}
 
 
 def _draw_editions(shown: Shown, settings: Settings) -> dict[str, bytes]:
@@ -122,24 +123,24 @@ def _draw_editions(shown: Shown, settings: Settings) -> dict[str, bytes]:
     made: dict[str, bytes] = {}
     for edition in dict.fromkeys(edition for edition, _ in missing):
         copy, house = posters.poster_copy(shown, settings)
-        whole = draw(
+        picture = draw(
             copy,
             size=PosterSize.PHONE,
             elder=edition == "elder",
             house=house,
             illustrations=pictures.illustrations_folder(settings),
         )
-        made[recipes[edition, "phone"]] = whole
-        made[recipes[edition, "preview"]] = _preview(whole)
+        made[recipes[edition, "phone"]] = picture
+        made[recipes[edition, "preview"]] = _preview(picture)
     return made
 
 
 def _preview(picture: bytes) -> bytes:
     """Return a picture at the width of a card."""
     with Image.open(io.BytesIO(picture)) as opened:
-        whole = opened.convert("RGB")
-    height = max(1, round(whole.height * posters.PREVIEW_WIDTH / whole.width))
-    small = whole.resize((posters.PREVIEW_WIDTH, height), Image.Resampling.LANCZOS)
+        full = opened.convert("RGB")
+    height = max(1, round(full.height * posters.PREVIEW_WIDTH / full.width))
+    small = full.resize((posters.PREVIEW_WIDTH, height), Image.Resampling.LANCZOS)
     target = io.BytesIO()
     small.save(target, "JPEG", quality=86, optimize=True)
     return target.getvalue()
@@ -161,21 +162,21 @@ def render_film(revision_id: int) -> None:
     reading().rollback()  # rendering takes minutes; nothing may wait for this transaction
     with tempfile.TemporaryDirectory(prefix="edu-film-") as folder:
         target = Path(folder) / "film.mp4"
+        facts: FilmFacts | None = None
         still: bytes | None = None
-        duration = width = height = 0
-        if upload is not None and "still" in missing:
-            store = store_of(settings)
-            with target.open("wb") as copy:
-                for start in range(0, upload.size, CHUNK):
-                    for piece in store.read(key_of(upload), start, min(CHUNK, upload.size - start)):
-                        copy.write(piece)
-            still = _first_frame(target)
-        elif missing & {"film", "still"}:
-            raise NotImplementedError
+        if upload is not None:
+            if "still" in missing:
+                _fetch(settings, upload, target)
+                still = _first_frame(target)
+        else:
+            if "film" in missing:
+                facts = _render(shown, settings, target)
+            if "still" in missing:
+                still = _still(shown, settings)
         with writing() as session:
             if still is not None:
                 _keep_picture(session, settings, recipes["still"], still)
-            if "film" in missing:
+            if facts is not None:
                 with target.open("rb") as film:
                     keep_derived(
                         session,
@@ -184,9 +185,9 @@ def render_film(revision_id: int) -> None:
                         film,
                         kind=FileKind.FILM,
                         media_type="video/mp4",
-                        width=width,
-                        height=height,
-                        duration_ms=duration,
+                        width=facts.width,
+                        height=facts.height,
+                        duration_ms=facts.duration_ms,
                     )
             if "captions" in missing:
                 keep_derived(
@@ -198,6 +199,26 @@ def render_film(revision_id: int) -> None:
                     media_type="text/vtt",
                 )
             operations.refresh(session, shown.piece_id)
+
+
+def _render(shown: Shown, settings: Settings, target: Path) -> FilmFacts:
+    from edu_platform.media.drawing.films import render_film as render
+
+    script, house = films.film_of(shown.body, settings)
+    return render(script, target, house=house, illustrations=pictures.illustrations_folder(settings))
+
+
+def _still(shown: Shown, settings: Settings) -> bytes:
+    from edu_platform.media.drawing.films import film_still
+
+    script, house = films.film_of(shown.body, settings)
+    return film_still(script, house=house, illustrations=pictures.illustrations_folder(settings))
+
+
+def _fetch(settings: Settings, file: MediaFile, target: Path) -> None:
+    with target.open("wb") as copy:
+        for piece in store_of(settings).read(key_of(file), 0, file.size):
+            copy.write(piece)
 
 
 def _first_frame(path: Path) -> bytes:
