@@ -13,7 +13,8 @@ from flask import Flask
 from edu_platform.core import clock
 from edu_platform.core.db import writing
 from edu_platform.core.vocabulary import Role
-from edu_platform.library import kinds, operations as library
+from edu_platform.library import kinds
+from edu_platform.library import operations as library
 from edu_platform.people import registry
 from edu_platform.people.signals import learner_merged
 from edu_platform.quizzes import operations

@@ -21,7 +21,9 @@ def heard():
 
         return handler
 
-    handlers = [(getattr(signals, n), hear(n)) for n in ("attempt_started", "attempt_submitted", "attempt_passed")]
+    handlers = [
+        (getattr(signals, n), hear(n)) for n in ("attempt_started", "attempt_submitted", "attempt_passed")
+    ]
     for signal, handler in handlers:
         signal.connect(handler)
     yield found
@@ -105,7 +107,9 @@ def test_without_shuffling_the_order_is_the_papers(desk, taker):
     desk.publish(shuffle={"questions": False, "options": False})
     attempt = taker.start()
     assert [q["type"] for q in attempt["questions"]] == [q["type"] for q in QUESTIONS]
-    assert [o["text"] for o in attempt["questions"][0]["options"]] == [o["text"] for o in QUESTIONS[0]["options"]]
+    assert [o["text"] for o in attempt["questions"][0]["options"]] == [
+        o["text"] for o in QUESTIONS[0]["options"]
+    ]
 
 
 def test_a_drawn_paper_holds_to_its_parts(desk, app):
@@ -127,7 +131,9 @@ def test_a_drawn_paper_is_pinned_to_what_was_published(desk, app):
     desk.publish(questions=[single("p-1")], paper={"draw": [{"bank": "bank", "count": 1}]})
     desk.keep([single("p-1", stem="改过的题干，问的是另一件事？"), single("p-2")])
     for _ in range(5):
-        assert Taker(app, sign_in_learner(app)).start()["questions"][0]["stem"] == "下面哪一个是p-1的正确做法？"
+        assert (
+            Taker(app, sign_in_learner(app)).start()["questions"][0]["stem"] == "下面哪一个是p-1的正确做法？"
+        )
 
 
 def test_a_repeat_of_the_start_is_harmless(desk, taker, heard):
@@ -221,7 +227,9 @@ def test_submitting_within_grace_counts(desk, time, taker):
 
 
 @pytest.mark.parametrize("touch", ["job", "resume", "list", "start"])
-def test_an_overdue_attempt_is_submitted_by_the_worker_or_at_the_next_touch(desk, app, time, taker, heard, touch):
+def test_an_overdue_attempt_is_submitted_by_the_worker_or_at_the_next_touch(
+    desk, app, time, taker, heard, touch
+):
     desk.publish(time_limit_seconds=60)
     attempt = taker.start()
     taker.save(attempt, 1, answer_to(attempt["questions"][0], right=True))
@@ -238,7 +246,9 @@ def test_an_overdue_attempt_is_submitted_by_the_worker_or_at_the_next_touch(desk
     else:
         assert taker.start()["id"] != attempt["id"]
     assert [name for name, _ in heard].count("attempt_submitted") == 1
-    assert taker.get(f"/attempts/{attempt['id']}/result").json["submitted_at"].startswith("2026-03-15T09:01:00")
+    assert (
+        taker.get(f"/attempts/{attempt['id']}/result").json["submitted_at"].startswith("2026-03-15T09:01:00")
+    )
 
 
 def test_the_worker_leaves_running_attempts_alone(desk, app, time, taker):

@@ -124,16 +124,10 @@ def shown_mistakes(session: Session, mistakes: Sequence[Mistake]) -> list[ShownM
     version_ids = {mistake.version_id for mistake in mistakes}
     versions = {version.id: version for version in session.scalars(queries.versions(version_ids))}
     keys = keys_of(session, version_ids)
-    refs = dict(
-        session.execute(
-            select(Question.id, Question.ref).where(Question.id.in_({m.question_id for m in mistakes}))
-        )
-    )
-    slugs = dict(
-        session.execute(
-            select(Piece.id, Piece.slug).where(Piece.id.in_({m.piece_id for m in mistakes}))
-        )
-    )
+    asked = select(Question.id, Question.ref).where(Question.id.in_({m.question_id for m in mistakes}))
+    refs = {question_id: ref for question_id, ref in session.execute(asked)}
+    quizzes = select(Piece.id, Piece.slug).where(Piece.id.in_({m.piece_id for m in mistakes}))
+    slugs = {piece_id: slug for piece_id, slug in session.execute(quizzes)}
     return [
         ShownMistake(
             question=refs[mistake.question_id],
