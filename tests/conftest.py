@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
@@ -24,6 +26,9 @@ from edu_platform.factory.app import create_app
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=["sqlite", "postgresql"], default="sqlite")
 
+
+# a line a request would drown what a failing test has to say
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 # The only tests that CI may skip, by the beginning of their id, each with its reason.
 MAY_SKIP: dict[str, str] = {}

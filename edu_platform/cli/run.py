@@ -30,7 +30,9 @@ def _is_free(port: int) -> bool:
 class _Household:
     """The processes that run together; one that dies by itself is started again, more slowly each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Path) -> None:
+        logs.mkdir(parents=True, exist_ok=True)
+        self._logs = logs
         self._commands: dict[str, tuple[list[str], dict[str, str]]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._deaths: dict[str, int] = {}
@@ -38,7 +40,8 @@ class _Household:
     def start(self, name: str, arguments: list[str], environ: dict[str, str]) -> None:
         """Start a process and remember how."""
         self._commands[name] = (arguments, environ)
-        self._running[name] = subprocess.Popen(arguments, env=environ, cwd=ROOT)
+        with (self._logs / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(arguments, env=environ, cwd=ROOT, stdout=log, stderr=log)
 
     def look_after(self) -> None:
         """Start again what has died."""
@@ -47,7 +50,7 @@ class _Household:
             if code is None:
                 continue
             self._deaths[name] = self._deaths.get(name, 0) + 1
-            click.echo(f"{name} 已退出（{code}），正在重新启动……", err=True)
+            click.echo(f"{name} 已退出（{code}），原因见 {self._logs / name}.log，正在重新启动……", err=True)
             time.sleep(min(2 ** self._deaths[name], 30))
             self.start(name, *self._commands[name])
 
@@ -118,12 +121,12 @@ def command(content: Path) -> None:
 
     import_with_progress(app, content)
 
-    household = _Household()
+    household = _Household(settings.data_dir / "log")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         if with_standin:
             household.start(
-                "微信替身",
+                "standin",
                 [
                     sys.executable, "-m", "edu_platform.wechat.standin", "--port", str(standin_port),
                     "--appid", settings.wechat_appid, "--secret", STANDIN_SECRET,
@@ -131,11 +134,11 @@ def command(content: Path) -> None:
                 environ,
             )  # fmt: skip
         household.start(
-            "网站",
+            "web",
             [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "app:app"],
             {**environ, "PORT": str(port)},
         )
-        household.start("任务", [sys.executable, "-m", "edu_platform.cli", "worker"], environ)
+        household.start("worker", [sys.executable, "-m", "edu_platform.cli", "worker"], environ)
         _wait_until_up(port, household)
         _announce(port, standin_port if with_standin else None, settings, password)
         _show_progress(app, household)
@@ -155,6 +158,7 @@ def _announce(port: int, standin_port: int | None, settings: Any, password: str 
         ("接口文档", f"{base}/api/v1/docs/"),
         ("是否就绪", f"{base}/readyz"),
         ("数据", str(settings.data_dir)),
+        ("日志", str(settings.data_dir / "log")),
     ]
     if standin_port:
         lines.append(("微信替身", f"http://127.0.0.1:{standin_port}（只供本机试用，不连接微信）"))

@@ -1,0 +1,170 @@
+"""The table of who may call what, run whole: every operation by every role, on one's own and on somebody else's."""
+
+import re
+import secrets
+
+import pytest
+
+from edu_platform.core.db import writing
+from edu_platform.core.vocabulary import Role
+from edu_platform.library import operations as library
+from edu_platform.people import guards
+from tests.cast import sign_in_learner, staff_member, visitor
+from tests.laws.access import TABLE
+from tests.quizzes.conftest import Desk
+
+ROLES = {"E": Role.EDITOR, "R": Role.REVIEWER, "C": Role.CAMPAIGN_MANAGER, "A": Role.ANALYST, "D": Role.ADMIN}
+# after these the caller's token is dead, so they get a caller of their own
+ENDS_THE_CALLER = {
+    ("DELETE", "/api/v1/me"),
+    ("PUT", "/api/v1/me"),
+    ("DELETE", "/api/v1/sessions/current"),
+    ("DELETE", "/api/v1/staff/sessions/current"),
+}
+PLACES = {
+    "slug": "nothing-here", "code": "nothing-here", "name": "nothing", "path": "nothing", "purpose": "statistics",
+    "digest": "0" * 64, "ref": "nothing-1", "number": "1", "attempt_id": "987654321", "revision_id": "987654321",
+    "case_id": "987654321", "staff_id": "987654321",
+}  # fmt: skip
+
+
+def plain(rule):
+    """`/a/<int(max=9):id>` as the table writes it: `/a/<id>`."""
+    return re.sub(r"<(?:[^<>]*:)?([a-z_]+)>", r"<\1>", rule)
+
+
+def operations_of(app):
+    for rule in app.url_map.iter_rules():
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            yield method, plain(rule.rule), app.view_functions[rule.endpoint]
+
+
+def caller(app, letter):
+    if letter == "N":
+        return {}
+    if letter == "V":
+        return visitor(app)[1]
+    if letter == "L":
+        return sign_in_learner(app)[1]
+    return staff_member(app, ROLES[letter])[1]
+
+
+def call(client, row, headers, **places):
+    path = re.sub(r"<([a-z_]+)>", lambda found: places.get(found[1], PLACES[found[1]]), row.path)
+    body = {} if row.method in {"POST", "PUT"} and row.path != "/api/v1/staff/media" else None
+    return client.open(path, method=row.method, headers=headers, json=body)
+
+
+def test_every_operation_has_a_row_and_every_row_an_operation(app):
+    assert {(method, path) for method, path, _ in operations_of(app)} == {
+        (row.method, row.path) for row in TABLE
+    }
+
+
+def test_the_table_and_the_guards_say_the_same(app):
+    """A view's guard is what the documentation shows; it must be what the table says."""
+    rows = {(row.method, row.path): row for row in TABLE}
+    letters = {role: letter for letter, role in ROLES.items()}
+    for method, path, view in operations_of(app):
+        guard = getattr(view, "guard", None) or guards.Guard("public")
+        said = {
+            "public": "NVLERCAD",
+            "learner": "VL",
+            "identified": "L",
+            "staff": "".join(letters[role] for role in guard.roles) or "ERCAD",
+        }[guard.kind]
+        assert set(said) == set(rows[method, path].who), f"{method} {path}"
+
+
+def test_every_operation_by_every_role(app, client):
+    standing = {letter: caller(app, letter) for letter in "NVLERCAD"}
+    wrong = []
+    for row in TABLE:
+        for letter, headers in standing.items():
+            own = (
+                caller(app, letter)
+                if (row.method, row.path) in ENDS_THE_CALLER and letter in row.who
+                else headers
+            )
+            status = call(client, row, own).status_code
+            if letter in row.who:
+                # signing in with an empty body is refused for its fields, never for who asks
+                fits = status not in {401, 403} and (status < 500 or row.path == "/readyz")
+            else:
+                fits = status == (401 if letter == "N" else 403)
+            if not fits:
+                wrong.append(f"{row.method} {row.path} by {letter}: {status}")
+    assert wrong == []
+
+
+@pytest.fixture
+def quiz(app):
+    Desk(app).publish("own-quiz")
+    return "own-quiz"
+
+
+def test_somebody_elses_attempt_does_not_exist(app, client, quiz):
+    owner, stranger, passer_by = caller(app, "L"), caller(app, "L"), caller(app, "V")
+    started = client.post(f"/api/v1/quizzes/{quiz}/attempts", json={"client_id": "a"}, headers=owner)
+    assert started.status_code == 201, started.json
+    rows = [row for row in TABLE if row.object == "attempt"]
+    assert len(rows) == 4
+    for row in rows:
+        for other in (stranger, passer_by):
+            answer = call(client, row, other, attempt_id=started.json["id"])
+            missing = call(client, row, other, attempt_id="987654321")
+            assert (answer.status_code, answer.json["code"]) == (404, missing.json["code"]), row.path
+    assert client.get(f"/api/v1/attempts/{started.json['id']}", headers=owner).status_code == 200
+
+
+def test_what_one_learner_keeps_another_does_not_see(app, client, quiz):
+    owner, stranger = caller(app, "L"), caller(app, "L")
+    assert client.put(f"/api/v1/favourites/{quiz}", headers=owner).status_code in {200, 201, 204}
+    client.post(f"/api/v1/quizzes/{quiz}/attempts", json={"client_id": "a"}, headers=owner)
+    for path in (
+        "/api/v1/favourites",
+        "/api/v1/progress",
+        "/api/v1/history",
+        "/api/v1/me/mistakes",
+        f"/api/v1/quizzes/{quiz}/attempts",
+    ):
+        assert client.get(path, headers=stranger).json["items"] == [], path
+    assert quiz.encode() not in client.get("/api/v1/me/export", headers=stranger).data
+
+
+def test_nobody_decides_their_own_case(app, client):
+    author_id, author = staff_member(app, Role.EDITOR, Role.REVIEWER)
+    _, other = staff_member(app, Role.REVIEWER)
+    slug = f"own-{secrets.token_hex(3)}"
+    with app.app_context(), writing() as session:
+        library.keep_column(session, slug="risk-alerts", title="风险提示", intro="", position=1)
+    draft = client.post(
+        "/api/v1/staff/pieces",
+        json={
+            "kind": "article",
+            "slug": slug,
+            "meta": {
+                "title": "先问一问", "summary": "签字之前先问清楚。", "audiences": ["elderly"],
+                "rights": ["right_to_know"], "column": "risk-alerts",
+            },
+            "body": {
+                "markdown": "签字之前，先把不懂的地方问清楚。" * 40,
+                "remember": ["先问", "再想", "后签"],
+                "actions": ["拨打 {hotline} 询问"],
+                "laws": [{"name": "中华人民共和国消费者权益保护法", "article": "第八条"}],
+            },
+        },
+        headers=author,
+    )  # fmt: skip
+    assert draft.status_code == 201, draft.json
+    case = client.post(
+        f"/api/v1/staff/pieces/{slug}/revisions/{draft.json['id']}/submit", json={}, headers=author
+    )
+    assert case.status_code == 200, case.json
+    for row in (row for row in TABLE if row.object == "case"):
+        path = row.path.replace("<case_id>", case.json["id"])
+        body = {"digest": draft.json["digest"]} if path.endswith("approve") else {"comment": "请改"}
+        assert client.post(path, json=body, headers=author).status_code == 403, row.path
+    approve = f"/api/v1/staff/review-cases/{case.json['id']}/approve"
+    assert client.post(approve, json={"digest": "0" * 64}, headers=other).status_code == 409
+    assert client.post(approve, json={"digest": draft.json["digest"]}, headers=other).status_code == 200
