@@ -1,0 +1,293 @@
+"""Appending to the log: exactly once, in whatever transaction the caller has open.
+
+The order of ids. A fold takes everything up to an id and must never miss a row that appears later with
+a smaller one. SQLite has one writer, so ids appear in order. On PostgreSQL an append holds a shared
+advisory lock from before it takes ids until its end; `settled_id` takes the lock exclusively for a
+moment, and so knows that every id it sees is committed or gone.
+
+Two appends for one person wait for each other (the write lock; the person's row), so looking for known
+ids before inserting is exact; the unique key stands behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection
+
+from edu_platform.core.clock import ZONE
+from edu_platform.core.vocabulary import Action, Channel, DeclaredAudience
+from edu_platform.reach.models import NUMBERS, Scope, Suspicion, moment_of
+from edu_platform.reach.rules.intake import Pace
+
+APPEND_LOCK = 7307013
+_NUMBERS_AT_ONCE = 400
+
+_AMONG_SQLITE = "IN (SELECT value FROM json_each(?))"
+_INSERT = (
+    "INSERT INTO beacon (number, beacon_id, occurred_at, received_at, day, campaign_id, rule, audience, channel,"
+    " piece_id, action, scope, dwell_ms, skew_ms, skewed, suspicion)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Deed(NamedTuple):
+    """One beacon, ready for the log but for the person's number; words as their numbers, times in milliseconds."""
+
+    beacon_id: str
+    occurred_at: int
+    received_at: int
+    day: int
+    campaign_id: int
+    rule: int
+    audience: int
+    channel: int
+    piece_id: int
+    action: int
+    scope: int
+    dwell_ms: int | None
+    skew_ms: int
+    skewed: bool
+
+
+@dataclass
+class Submission:
+    """The deeds of one learner. `paced`: beyond the pace of a person they become suspect."""
+
+    learner_id: int
+    deeds: Sequence[Deed]
+    paced: bool = True
+
+
+@dataclass
+class Outcome:
+    """What became of a submission: ids now in the log, ids that already were; `gone` when the learner no longer is."""
+
+    accepted: int = 0
+    duplicate: list[str] = field(default_factory=list)
+    suspect: int = 0
+    gone: bool = False
+
+
+@dataclass
+class _Person:
+    number: int
+    family: list[int]
+    pace: Pace
+    known: set[str] = field(default_factory=set)
+    moved: bool = False
+
+
+def deed(
+    *,
+    beacon_id: str,
+    occurred_at: int,
+    received_at: int,
+    campaign_id: int,
+    rule: int,
+    audience: DeclaredAudience,
+    channel: Channel,
+    piece_id: int,
+    action: Action,
+    scope: Scope,
+    dwell_ms: int | None = None,
+    skew_ms: int = 0,
+    skewed: bool = False,
+) -> Deed:
+    """Build a deed; the day is that of `occurred_at` in the branch's calendar."""
+    return Deed(
+        beacon_id,
+        occurred_at,
+        received_at,
+        local_day_number(occurred_at),
+        campaign_id,
+        rule,
+        NUMBERS[DeclaredAudience][audience],
+        NUMBERS[Channel][channel],
+        piece_id,
+        NUMBERS[Action][action],
+        NUMBERS[Scope][scope],
+        dwell_ms,
+        skew_ms,
+        skewed,
+    )
+
+
+def local_day_number(milliseconds: int) -> int:
+    """Return the day of the branch's calendar on which a moment falls, as days since 1970."""
+    moment = moment_of(milliseconds).astimezone(ZONE)
+    offset = moment.utcoffset() or timedelta()
+    return (milliseconds + offset // timedelta(milliseconds=1)) // 86_400_000
+
+
+def append(connection: Connection, submissions: Sequence[Submission]) -> list[Outcome]:
+    """Append what is new of each submission, in order, and say what became of it. The caller commits."""
+    sql = _Sql(connection)
+    sql.begin_append()
+    persons = _persons(sql, {submission.learner_id for submission in submissions})
+    for learner_id, ids in _ids_by_learner(submissions).items():
+        person = persons.get(learner_id)
+        if person is not None:
+            person.known |= sql.known(person.family, ids)
+    outcomes: list[Outcome] = []
+    rows: list[tuple[Any, ...]] = []
+    for submission in submissions:
+        person = persons.get(submission.learner_id)
+        if person is None:
+            outcomes.append(Outcome(gone=True))
+            continue
+        outcome = Outcome()
+        for one in submission.deeds:
+            if one.beacon_id in person.known:
+                outcome.duplicate.append(one.beacon_id)
+                continue
+            person.known.add(one.beacon_id)
+            suspicion = None
+            if submission.paced:
+                person.moved = True
+                suspicion = person.pace.take(
+                    minute=one.received_at // 60_000, day=local_day_number(one.received_at)
+                )
+            if suspicion is not None:
+                outcome.suspect += 1
+            outcome.accepted += 1
+            rows.append((person.number, *one, None if suspicion is None else NUMBERS[Suspicion][suspicion]))
+        outcomes.append(outcome)
+    if rows:
+        sql.many(_INSERT, rows)
+    paces = {
+        person.number: (
+            person.pace.minute, person.pace.in_minute, person.pace.day, person.pace.in_day, person.number
+        )
+        for person in persons.values()
+        if person.moved
+    }  # fmt: skip
+    if paces:
+        sql.many(
+            "UPDATE person_number SET pace_minute = ?, pace_in_minute = ?, pace_day = ?, pace_in_day = ?"
+            " WHERE number = ?",
+            [paces[number] for number in sorted(paces)],
+        )
+    return outcomes
+
+
+def settled_id(connection: Connection) -> int:
+    """Return an id up to which no row of the log will appear any more (0 for an empty log)."""
+    if connection.dialect.name == "sqlite":
+        return _Sql(connection).number("SELECT coalesce(max(id), 0) FROM beacon")
+    point = connection.begin_nested()
+    try:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({APPEND_LOCK})")
+        return _Sql(connection).number("SELECT coalesce(max(id), 0) FROM beacon")
+    finally:
+        point.rollback()  # lets go of the lock at once
+
+
+def _ids_by_learner(submissions: Iterable[Submission]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for submission in submissions:
+        found.setdefault(submission.learner_id, []).extend(one.beacon_id for one in submission.deeds)
+    return found
+
+
+def _persons(sql: _Sql, learner_ids: Collection[int]) -> dict[int, _Person]:
+    """Return the person behind each learner that still is, giving numbers to those who have none."""
+    ordered = sorted(learner_ids)
+    numbers = sql.numbers_of(ordered)
+    for learner_id in ordered:
+        if learner_id not in numbers:
+            given = sql.give_number(learner_id)
+            if given is not None:
+                numbers[learner_id] = given
+    people: dict[int, _Person] = {}
+    rows = sql.person_rows(sorted(set(numbers.values())))
+    for number, same_as, *pace in rows:
+        if same_as is None:
+            people[number] = _Person(number, [number], Pace(*pace))
+    for number, same_as, *_ in rows:
+        if same_as is not None:
+            people[same_as].family.append(number)
+    return {learner_id: people[number] for learner_id, number in numbers.items()}
+
+
+class _Sql:
+    """The few statements of appending, in the dialect at hand, without the cost of building them anew."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.sqlite = connection.dialect.name == "sqlite"
+
+    def begin_append(self) -> None:
+        if not self.sqlite:
+            self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({APPEND_LOCK})")
+
+    def _run(self, statement: str, parameters: tuple[Any, ...] = ()) -> Any:
+        text = statement if self.sqlite else statement.replace("?", "%s")
+        return self.connection.exec_driver_sql(text, parameters)
+
+    def many(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        text = statement if self.sqlite else statement.replace("?", "%s")
+        self.connection.exec_driver_sql(text, rows)
+
+    def number(self, statement: str) -> int:
+        return int(self._run(statement).scalar_one())
+
+    def _any(self, column: str) -> str:
+        return f"{column} {_AMONG_SQLITE if self.sqlite else '= ANY(?)'}"
+
+    def _list(self, values: Sequence[int] | Sequence[str]) -> Any:
+        return orjson.dumps(values).decode() if self.sqlite else list(values)
+
+    def numbers_of(self, learner_ids: Sequence[int]) -> dict[int, int]:
+        found = self._run(
+            f"SELECT learner_id, number FROM learner_number WHERE {self._any('learner_id')}",  # noqa: S608 - fixed text
+            (self._list(learner_ids),),
+        )
+        return {row[0]: row[1] for row in found}
+
+    def give_number(self, learner_id: int) -> int | None:
+        """Give a learner a number; None when the learner is erased, merged or never was."""
+        lock = "" if self.sqlite else " FOR SHARE"
+        there = self._run(
+            f"SELECT 1 FROM learner WHERE id = ? AND erased_at IS NULL AND merged_into_id IS NULL{lock}",  # noqa: S608
+            (learner_id,),
+        ).first()
+        if there is None:
+            return None
+        number = self._run(
+            "INSERT INTO person_number (pace_minute, pace_in_minute, pace_day, pace_in_day)"
+            " VALUES (0, 0, 0, 0) RETURNING number"
+        ).scalar_one()
+        made = self._run(
+            "INSERT INTO learner_number (learner_id, number) VALUES (?, ?)"
+            " ON CONFLICT DO NOTHING RETURNING number",
+            (learner_id, number),
+        ).first()
+        if made is not None:
+            return int(made[0])
+        return self.numbers_of([learner_id])[learner_id]  # somebody else was first; theirs holds
+
+    def person_rows(self, numbers: Sequence[int]) -> list[Any]:
+        """Return number, same_as and pace of these numbers and of their aliases; PostgreSQL locks them in order."""
+        lock = "" if self.sqlite else " FOR UPDATE"
+        rows: list[Any] = []
+        for start in range(0, len(numbers), _NUMBERS_AT_ONCE):
+            some = self._list(numbers[start : start + _NUMBERS_AT_ONCE])
+            rows += self._run(
+                "SELECT number, same_as, pace_minute, pace_in_minute, pace_day, pace_in_day FROM person_number"  # noqa: S608
+                f" WHERE {self._any('number')} OR {self._any('same_as')} ORDER BY number{lock}",
+                (some, some),
+            ).all()
+        return rows
+
+    def known(self, family: Sequence[int], ids: Sequence[str]) -> set[str]:
+        found = self._run(
+            f"SELECT beacon_id FROM beacon WHERE {self._any('number')} AND {self._any('beacon_id')}",  # noqa: S608
+            (self._list(family), self._list(ids)),
+        )
+        return {row[0] for row in found}

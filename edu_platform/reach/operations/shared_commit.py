@@ -1,0 +1,97 @@
+"""Many requests, one durable commit: whoever's turn it is commits for all who wait (docs/decisions/003)."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+
+from edu_platform.core.errors import NotNow
+from edu_platform.reach.operations.log import Outcome, Submission, append
+
+MOST_IN_A_COMMIT = 64
+
+
+@dataclass(eq=False)
+class _Ticket:
+    submission: Submission
+    outcome: Outcome | None = None
+    not_now: bool = False
+    alone: bool = False
+
+
+class SharedCommit:
+    """Appends submissions of many threads; `append` returns only when its submission is durable.
+
+    There is no thread of its own and no waiting for company: while one commit is on its way to the
+    disk, others queue, and the next one takes them all.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._door = threading.Lock()
+        self._turn = threading.Lock()
+        self._waiting: list[_Ticket] = []
+
+    def append(self, submission: Submission) -> Outcome:
+        """Append one submission; raise what its own commit raised, or `NotNow` when a shared one could not be made."""
+        ticket = _Ticket(submission)
+        with self._door:
+            self._waiting.append(ticket)
+        while ticket.outcome is None:
+            with self._turn:
+                if ticket.outcome is not None:
+                    break
+                if ticket.not_now:
+                    raise NotNow
+                if ticket.alone:
+                    self._commit([ticket])
+                    break
+                with self._door:
+                    batch = self._waiting[:MOST_IN_A_COMMIT]
+                    del self._waiting[:MOST_IN_A_COMMIT]
+                self._commit_together(batch, mine=ticket)
+        if ticket.outcome is None:  # pragma: no cover - the loop ends with an outcome or an exception
+            raise NotNow
+        return ticket.outcome
+
+    def _commit_together(self, batch: list[_Ticket], *, mine: _Ticket) -> None:
+        try:
+            self._commit(batch)
+        except (OperationalError, DisconnectionError, PoolExhausted):
+            # Busy, full, gone: it would be so for each of them, one after the other.
+            for ticket in batch:
+                ticket.not_now = True
+            if mine in batch:
+                raise
+        except Exception:
+            # One of them cannot be stored: each tries alone, so that only that one fails.
+            if batch == [mine]:
+                raise
+            for ticket in batch:
+                ticket.alone = True
+        except BaseException:
+            for ticket in batch:
+                ticket.not_now = True
+            raise
+
+    def _commit(self, batch: list[_Ticket]) -> None:
+        with self._engine.connect().execution_options(writing=True) as connection, connection.begin():
+            outcomes = append(connection, [ticket.submission for ticket in batch])
+        for ticket, outcome in zip(batch, outcomes, strict=True):
+            ticket.outcome = outcome
+
+
+_shared: dict[Engine, SharedCommit] = {}
+_making = threading.Lock()
+
+
+def shared_commit_of(engine: Engine) -> SharedCommit:
+    """Return this process's shared commit into a database."""
+    with _making:
+        if engine not in _shared:
+            _shared[engine] = SharedCommit(engine)
+        return _shared[engine]

@@ -1,0 +1,1 @@
+"""What counts, as what, and when: `figures` define, `intake` judges what arrives, `grouping` adds up."""
