@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -217,5 +217,5 @@ def _upsert(
         )
     else:
         done = statement.on_conflict_do_nothing(index_elements=keys)
-    result: CursorResult[Any] = session.execute(done)  # type: ignore[assignment]  # an INSERT yields a cursor result
-    return result.rowcount == 1
+    # A row comes back only when one was written: row counts of inserts are not told by every driver.
+    return session.execute(done.returning(columns["id"])).first() is not None
