@@ -13,15 +13,10 @@ from flask import Flask
 from edu_platform.core import clock
 from edu_platform.core.db import writing
 from edu_platform.core.vocabulary import Role
-from edu_platform.library import kinds
 from edu_platform.library import operations as library
-from edu_platform.people import registry
-from edu_platform.people.signals import learner_merged
 from edu_platform.quizzes import operations
-from edu_platform.quizzes.kind import QUIZ
 from edu_platform.quizzes.rules.questions import parse
 from edu_platform.review import operations as review
-from edu_platform.review.signals import case_decided
 from tests.cast import staff_member
 
 T0 = datetime(2026, 3, 15, 1, tzinfo=UTC)  # 09:00 in Shanghai
@@ -175,10 +170,6 @@ def answer_to(question: dict[str, Any], *, right: bool) -> Any:
 
 @pytest.fixture
 def desk(app: Flask) -> Iterator[Desk]:
-    kinds.register(QUIZ)
-    registry.register(operations.HOLDING)
-    learner_merged.connect(operations.absorb_visitor)
-    case_decided.connect(library.hear_decision)
     with clock.frozen(T0):
         yield Desk(app)
 

@@ -341,7 +341,7 @@ def test_a_bad_start_names_the_field(desk, taker, body, field):
 def test_a_bad_answer_is_refused_in_words_that_do_not_depend_on_what_is_right(desk, taker):
     desk.publish(shuffle={"questions": False})
     attempt = taker.start()
-    one, _, many, truth, blank = attempt["questions"]
+    one, _, many, _truth, _blank = attempt["questions"]
     good = one["options"][0]["id"]
     for number, answer, field in (
         (1, "nonsense", "answer"),

@@ -36,7 +36,7 @@ def race(times, task):
 
 def test_fifty_starts_racing_for_three_attempts_get_exactly_three(desk, app):
     desk.publish(attempts={"total": 3, "per_day": 3})
-    learner_id, headers = sign_in_learner(app)
+    _learner_id, headers = sign_in_learner(app)
 
     def start_and_submit(n):
         client = app.test_client()

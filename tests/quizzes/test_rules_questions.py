@@ -69,6 +69,10 @@ def test_the_digest_covers_the_key():
         (change(SINGLE, type="essay"), ("type", "unknown_word")),
         (change(SINGLE, id="PI 1"), ("id", "invalid")),
         (change(SINGLE, id=...), ("id", "required")),
+        (
+            change(SINGLE, explanation="遇到这种事就打 {hotline} 问一问，不要自己转账。"),
+            ("explanation", "placeholder"),
+        ),
         (change(SINGLE, stem="短"), ("stem", "too_short")),
         (change(SINGLE, explanation="太短了"), ("explanation", "too_short")),
         (change(SINGLE, explanation=...), ("explanation", "required")),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from edu_platform.core.errors import FieldError, Invalid
 from edu_platform.core.vocabulary import Audience, Right, label
-from edu_platform.library.content.language import Passage, note_duplicates
+from edu_platform.library.content.language import Passage, note_duplicates, note_numbers
 from edu_platform.library.content.sections import Counts, Gathered, Importer
 from edu_platform.library.meta import slug_reason
 from edu_platform.library.source import (
@@ -250,6 +250,14 @@ def _note_likeness(banks: Sequence[BankSource], problems: Problems) -> None:
     note_duplicates(passages, problems, what="题目", threshold=SAME_QUESTION)
 
 
+def _passages(banks: Sequence[BankSource]) -> Iterator[Passage]:
+    """Yield what a learner will read of each question, answers and explanation included."""
+    for source in _all(banks):
+        content, key = source.parsed.content, source.parsed.key
+        for text in (content["stem"], *content["options"], key["explanation"], *filter(None, key["whys"])):
+            yield Passage(source.file, source.line, source.path, text)
+
+
 def _all(banks: Sequence[BankSource]) -> Iterator[QuestionSource]:
     for bank in banks:
         yield from bank.questions
@@ -279,6 +287,7 @@ class QuestionsSection:
                 problems.note(bank.file, 1, "", reason)
         _note_repeated(banks, problems)
         _note_likeness(banks, problems)
+        note_numbers(_passages(banks), problems, hotline=gathered.hotline)
 
     def import_(self, session: Session, parsed: Sequence[BankSource], importer: Importer) -> Counts:
         """Keep every question that differs as a new version."""

@@ -20,6 +20,7 @@ LEAST_EXPLANATION = 15
 LEAST_OPTIONS, MOST_OPTIONS = 3, 6
 MOST_BLANKS = 8
 BLANK = re.compile(r"_{4,}")
+_PLACEHOLDER = re.compile(r"\{[^{}\s]*\}")
 _REF = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _COMMON = {"id", "type", "stem", "explanation", "difficulty", "topics", "rights", "audiences", "source"}
 
@@ -105,6 +106,8 @@ class _Reader:
         )
         if hidden is not None:
             self.wrong(field, f"含有不允许的字符 U+{ord(hidden):04X}。", "hostile_character")
+        elif found := _PLACEHOLDER.search(text):
+            self.wrong(field, f"题目里不能用占位符 {found[0]}，请直接写明。", "placeholder")
         elif len(text) < least:
             self.wrong(
                 field,
