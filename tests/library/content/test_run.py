@@ -181,7 +181,7 @@ def test_everything_goes_through_review_to_publication(
 ) -> None:
     report = bring(tree, settings)
     assert {name: counts.new for name, counts in report.counts.items()} == {
-        "illustrations": 0, "columns": 0, "articles": 2, "posters": 1, "videos": 0,
+        "illustrations": 0, "columns": 1, "articles": 2, "posters": 1, "videos": 0,
     }  # fmt: skip
     session = db.session()
     assert sorted(session.scalars(select(Piece.slug))) == SLUGS
