@@ -272,10 +272,14 @@ def _joined(nodes: list[Node]) -> list[Node]:
             found[-1] = {"type": "text", "text": found[-1]["text"] + node["text"]}
         else:
             found.append(node)
+    before = ""
     for node in found:
         if node.get("type") == "text":
-            text = re.sub(rf"(?<={_WIDE})\n|\n(?={_WIDE})|^\n|\n$", "", node["text"])
-            node["text"] = text.replace("\n", " ")
+            text = re.sub(rf"(?<={_WIDE})\n|\n(?={_WIDE})|^\n|\n$", "", node["text"]).replace("\n", " ")
+            # **粗体。** 后文: Markdown wants that space, Chinese does not
+            text = re.sub(rf"(?<={_WIDE}) +(?={_WIDE})", "", before[-1:] + text)
+            node["text"] = text[len(before[-1:]) :]
+        before = _plain([node])
     return [node for node in found if node.get("type") != "text" or node["text"]]
 
 

@@ -28,7 +28,7 @@ _QUIET: Final = re.compile(r"[“”‘’「」『』《》〈〉【】\[\]*_`#
 
 def digits(number: str) -> str:
     """Say a run of digits one by one: 95519 → 九五五一九."""
-    return "".join(_DIGITS[int(sign)] for sign in number if sign.isdigit())
+    return "".join(_DIGITS[int(sign)] for sign in number if sign.isdecimal())
 
 
 def cardinal(number: int) -> str:
@@ -91,7 +91,7 @@ def _counted(found: re.Match[str]) -> str:
         return f"两{after}"
     plain = number.replace(",", "")
     if (
-        plain.isdigit()
+        plain.isdecimal()
         and len(plain) >= 7
         and not number.endswith("0000")
         and "," not in number

@@ -95,3 +95,8 @@ def test_sentences_lose_nothing_that_can_be_said(text: str) -> None:
         return "".join(c for part in parts for c in part if c.isalnum())
 
     assert letters(sentences(text)) == letters([text])
+
+
+@given(st.text(max_size=80))
+def test_any_text_can_be_said(text: str) -> None:
+    assert "\n" not in spoken(text)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from edu_platform.core.errors import FieldError
@@ -22,6 +23,7 @@ from edu_platform.library.content.sections import (
     register,
 )
 from edu_platform.library.meta import slug_reason, text_errors, unknown_keys
+from edu_platform.library.models import Column
 from edu_platform.library.operations import keep_column
 from edu_platform.library.pictures import keep_illustration
 from edu_platform.library.richtext import read_markdown as read_blocks
@@ -153,11 +155,12 @@ class ColumnsSection:
         """Make or change the columns; none is removed."""
         del importer
         counts = Counts()
+        known = set(session.scalars(select(Column.slug)))
         for item in parsed:
             how = keep_column(
                 session, slug=item.slug, title=item.title, intro=item.intro, position=item.order
             )
-            counts.add("changed" if how else "same", item.slug)
+            counts.add(("changed" if item.slug in known else "new") if how else "same", item.slug)
         return counts
 
 

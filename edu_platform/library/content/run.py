@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from edu_platform.config.settings import Settings
+from edu_platform.core.clock import now
 from edu_platform.core.errors import DomainError, Invalid
 from edu_platform.library import kinds, operations, queries, rules
 from edu_platform.library.content import sections
 from edu_platform.library.content.language import note_numbers, note_risky
 from edu_platform.library.content.pieces import passages_of
 from edu_platform.library.content.sections import Counts, Gathered, PieceSource
-from edu_platform.library.models import Piece, Revision, RevisionState
+from edu_platform.library.models import ContentImport, Piece, Revision, RevisionState
 from edu_platform.library.pictures import SHIPPED
 from edu_platform.library.source import Problem, Problems, files_under
 from edu_platform.people.operations import import_account
@@ -82,8 +85,24 @@ def import_(
         importer.end()
     if problems:
         raise Refused(_report(gathered, problems))
+    session.merge(ContentImport(id=1, fingerprint=fingerprint(root, settings), imported_at=now()))
     report = _report(gathered, problems)
     return Report(report.problems, report.read, counts)
+
+
+def fingerprint(root: Path, settings: Settings) -> str:
+    """Return the digest (hex) of everything that an import depends on: the files, the release, the hotline."""
+    hasher = hashlib.sha256(f"{version('edu-platform')} {settings.hotline}\0".encode())
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        hasher.update(f"{path.relative_to(root).as_posix()}\0{len(data)}\0".encode() + data)
+    return hasher.hexdigest()
+
+
+def is_imported(session: Session, root: Path, settings: Settings) -> bool:
+    """Say whether this very state of `root` was the last to be imported."""
+    last = session.get(ContentImport, 1)
+    return last is not None and last.fingerprint == fingerprint(root, settings)
 
 
 def _report(gathered: Gathered, problems: Problems) -> Report:
