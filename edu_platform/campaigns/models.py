@@ -22,7 +22,10 @@ class CampaignState(StrEnum):
 
 
 class Campaign(Base):
-    """One campaign (活动计划). `starts_on` and `ends_on` are days of the branch's calendar, both included."""
+    """One campaign (活动计划). `starts_on` and `ends_on` are days of the branch's calendar, both included.
+
+    `imported` is the digest of what an import last wrote: what differs from it was changed by staff.
+    """
 
     __tablename__ = "campaign"
     __table_args__ = (
@@ -46,6 +49,7 @@ class Campaign(Base):
     pieces: Mapped[list[str]]
     state: Mapped[CampaignState] = mapped_column(default=CampaignState.DRAFT)
     closed_at: Mapped[datetime | None]
+    imported: Mapped[str | None] = mapped_column(String(64))
     created_by: Mapped[str] = mapped_column(String(128))
     created_at: Mapped[CreatedAt]
 

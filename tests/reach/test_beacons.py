@@ -388,16 +388,18 @@ def log_rows() -> list[Beacon]:
 
 
 def test_an_answer_is_given_only_after_the_commit(app, house, send, monkeypatch):
-    """The negative control of durability: when the commit fails, nobody is told that it counted."""
+    """When everything was written but the commit fails, nobody is told that it counted, and a repeat counts once."""
+    _, headers = visitor(app)
+    whole = shared_commit.append
 
-    def fail(*_: object) -> None:
+    def written_then_lost(*arguments: object) -> None:
+        whole(*arguments)
         raise RuntimeError("the disk is gone")
 
-    _, headers = visitor(app)
     with monkeypatch.context() as patched:
-        patched.setattr("sqlalchemy.engine.RootTransaction.commit", fail)
-        patched.setattr(shared_commit.SharedCommit, "_commit", lambda *_: fail())
+        patched.setattr(shared_commit, "append", written_then_lost)
         assert send(headers, {"id": "a"}).status_code == 500
+    assert log_of(app) == {}
     assert send(headers, {"id": "a"}).json == {"accepted": 1, "duplicate": 0, "refused": []}
 
 

@@ -83,9 +83,9 @@ def _report(
         for field, day in (("from", first), ("to", last))
         if not 2000 <= day.year <= 2099
     ]
-    if first > last:
+    if not errors and first > last:
         errors.append(FieldError("to", "结束日不能早于开始日。", "out_of_order"))
-    elif (last - first).days >= LONGEST_WINDOW_DAYS:
+    elif not errors and (last - first).days >= LONGEST_WINDOW_DAYS:
         errors.append(FieldError("to", f"最长 {LONGEST_WINDOW_DAYS} 天。", "too_long"))
     if errors:
         raise Invalid(errors)
