@@ -81,11 +81,12 @@ def _wait_until_up(port: int, household: _Household, seconds: float = 60) -> Non
     raise click.ClickException("网站未能在一分钟内启动，请查看上面的日志。")
 
 
-def _prepare(environ: dict[str, str]) -> Any:
-    """Migrate, make the first administrator, import the material; return (app, settings, password or None)."""
-    from edu_platform.core.db import db, writing
+def _prepare(environ: dict[str, str], content: Path) -> Any:
+    """Migrate and make the first administrator; return (app, settings, password or None, whether to import `content`)."""
+    from edu_platform.core.db import db, reading, writing
     from edu_platform.core.migration import upgrade
     from edu_platform.factory.entry import application, settings_here
+    from edu_platform.library.content.run import is_imported
     from edu_platform.people import operations as people
 
     os.environ.update(environ)
@@ -95,8 +96,9 @@ def _prepare(environ: dict[str, str]) -> Any:
     with app.app_context():
         with writing() as session:
             password = people.ensure_admin(session)
+        known = is_imported(reading(), content, settings)
         db.session.remove()
-    return app, settings, password
+    return app, settings, password, not known
 
 
 @click.command()
@@ -116,10 +118,13 @@ def command(content: Path) -> None:
             raise click.ClickException(
                 f"端口 {needed} 已被占用：平台可能已在运行。请先停止它，或用 PORT=… 另选端口。"
             )
-    app, settings, password = _prepare(environ)
-    from edu_platform.cli.content import import_with_progress
+    app, settings, password, changed = _prepare(environ, content)
+    if changed:
+        from edu_platform.cli.content import import_with_progress
 
-    import_with_progress(app, content)
+        import_with_progress(app, content)
+    else:
+        click.echo("材料没有变化。")
 
     household = _Household(settings.data_dir / "log")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -45,7 +45,7 @@ OPENAPI: dict[str, Any] = {
     "OPENAPI_URL_PREFIX": "/api/v1",
     "OPENAPI_JSON_PATH": "openapi.json",
 }
-ROOMS = ("people", "media", "review", "library", "quizzes", "shelf", "campaigns", "reach")
+ROOMS = ("core", "people", "media", "review", "library", "quizzes", "shelf", "campaigns", "reach")
 
 
 def _module(room: str, name: str) -> ModuleType | None:
@@ -63,7 +63,7 @@ def move_in(app: Flask) -> None:
         api.spec.components.security_scheme(name, scheme)
     for room in ROOMS:
         _module(room, "tasks")
-        routes = _module(room, "api")
+        routes = _module(room, "api") if room != "core" else None
         for blueprint in routes.blueprints if routes else ():
             if isinstance(blueprint, Blueprint):
                 api.register_blueprint(blueprint)

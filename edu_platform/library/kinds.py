@@ -29,8 +29,15 @@ class Shown:
 class Kind(Protocol):
     """One kind of piece."""
 
-    name: str
-    label: str
+    @property
+    def name(self) -> str:
+        """Return the word of the kind: `quiz`."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Return what people call it."""
+        ...
 
     def check(self, session: Session, body: Mapping[str, Any]) -> list[FieldError]:
         """Return everything that is wrong with a body; fields are paths inside the body."""

@@ -221,3 +221,14 @@ class Popularity(Base):
 
     piece_id: Mapped[int] = mapped_column(BigId, ForeignKey("piece.id"), primary_key=True)
     reads: Mapped[int] = mapped_column(BigId, default=0)
+
+
+class ContentImport(Base):
+    """One row: the state of `content/` that was last imported whole, so that the same one need not be read again."""
+
+    __tablename__ = "content_import"
+    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+
+    id: Mapped[PrimaryKey]
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    imported_at: Mapped[datetime]

@@ -99,3 +99,23 @@ def test_ready_needs_a_worker_that_was_seen_lately(client, settings):
     }
     with frozen(now() + timedelta(minutes=5)):
         assert client.get("/readyz").status_code == 503
+
+
+def test_what_was_kept_for_repeats_is_forgotten_after_two_days():
+    from sqlalchemy import func, select
+
+    from edu_platform.core.models import IdempotentAnswer
+    from edu_platform.core.tasks import prune
+
+    def count():
+        db.session.remove()
+        return reading().scalar(select(func.count()).select_from(IdempotentAnswer))
+
+    with writing() as session:
+        session.add(IdempotentAnswer(actor="a", route="r", key="k", fingerprint=b"", status=200, body=b""))
+    with frozen(now() + timedelta(hours=25)):
+        prune()
+    assert count() == 1
+    with frozen(now() + timedelta(hours=49)):
+        prune()
+    assert count() == 0
