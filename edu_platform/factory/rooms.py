@@ -12,6 +12,7 @@ from flask_smorest import Blueprint
 from flask_swagger_ui import get_swaggerui_blueprint
 from sqlalchemy.orm import Session
 
+from edu_platform.campaigns.content import CAMPAIGNS
 from edu_platform.config.settings import Settings
 from edu_platform.core.web import Api
 from edu_platform.library import operations as library
@@ -79,33 +80,30 @@ def _register_kinds(settings: Settings) -> None:
     for kind in (ArticleKind(settings), PosterKind(settings), VideoKind(settings), QUIZ):
         register_kind(kind)
     register_sections()
-    for section in (QUESTIONS, QUIZZES):
+    for section in (QUESTIONS, QUIZZES, CAMPAIGNS):
         sections.register(section)
-    if (found := _module("campaigns", "content")) is not None:
-        sections.register(found.CAMPAIGNS)
 
 
 def _connect() -> None:
     """Let the rooms hear each other's news; in each list the order is the order of handling."""
-    for room in (shelf, quizzes, reach):
-        if hasattr(room, "HOLDING"):
-            registry.register(room.HOLDING)
+    for holding in (shelf.HOLDING, quizzes.HOLDING, reach.HOLDING):
+        registry.register(holding)
     case_decided.connect(library.hear_decision)
     file_finished.connect(follow_upload)
     files_shown.connect(_show)
     files_hidden.connect(_hide)
-    for follow in (shelf.follow_merge, quizzes.absorb_visitor, getattr(reach, "on_learner_merged", None)):
-        if follow:
-            learner_merged.connect(follow)
-    for signal, name in (
-        (learner_erased, "on_learner_erased"),
-        (favourited, "on_favourited"),
-        (attempts.attempt_started, "on_attempt_started"),
-        (attempts.attempt_submitted, "on_attempt_submitted"),
-        (attempts.attempt_passed, "on_attempt_passed"),
-    ):
-        if hasattr(reach, name):
-            signal.connect(getattr(reach, name))
+    for follow in (shelf.follow_merge, quizzes.absorb_visitor, reach.on_learner_merged):
+        learner_merged.connect(follow)
+    learner_erased.connect(reach.on_learner_erased)
+    favourited.connect(reach.on_favourited)
+    attempts.attempt_started.connect(_visit)
+    attempts.attempt_started.connect(reach.on_attempt_started)
+    attempts.attempt_submitted.connect(reach.on_attempt_submitted)
+    attempts.attempt_passed.connect(reach.on_attempt_passed)
+
+
+def _visit(session: Session, news: attempts.AttemptNews) -> None:
+    shelf.note_visit(session, news.learner_id, news.piece_id, news.at)
 
 
 def _show(session: Session, news: FileNews) -> None:
