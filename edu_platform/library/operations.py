@@ -586,8 +586,7 @@ def _put_bytes(session: Session, entry: CatalogueEntry, rendered: Rendered) -> N
     entry.files = sorted(after)
     if after - before:
         files_shown.send(session, FileNews(entry.piece_id, after - before))
-    if before - after:
-        files_hidden.send(session, FileNews(entry.piece_id, before - after))
+    _hide(session, entry, before - after)
 
 
 def _align(session: Session, piece: Piece, moment: datetime) -> None:
@@ -613,7 +612,16 @@ def _remove_entries(session: Session, piece: Piece, chosen: Callable[[CatalogueE
 
 def _remove_entry(session: Session, entry: CatalogueEntry) -> None:
     search.remove(session, entry.id)
-    if entry.files:
-        files_hidden.send(session, FileNews(entry.piece_id, frozenset(entry.files)))
     session.delete(entry)
     session.flush()
+    _hide(session, entry, frozenset(entry.files))
+
+
+def _hide(session: Session, entry: CatalogueEntry, digests: frozenset[str]) -> None:
+    """Announce the files that no page of the piece names any more."""
+    if not digests:
+        return
+    others = session.scalars(queries.entries(entry.piece_id).where(CatalogueEntry.id != entry.id))
+    gone = digests.difference(*(other.files for other in others))
+    if gone:
+        files_hidden.send(session, FileNews(entry.piece_id, gone))

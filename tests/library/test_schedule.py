@@ -182,6 +182,23 @@ def test_public_files_are_announced_as_they_come_and_go(desk, monkeypatch):
     assert news == [("shown", one), ("shown", two), ("hidden", one), ("hidden", two)]
 
 
+def test_a_file_that_the_next_revision_names_too_stays_public(desk, monkeypatch):
+    public = set()
+    monkeypatch.setattr(files_shown, "_handlers", [lambda s, n: public.update(n.digests)])
+    monkeypatch.setattr(files_hidden, "_handlers", [lambda s, n: public.difference_update(n.digests)])
+    desk.kind.drawings["film"] = "a" * 64
+    with frozen(NOON):
+        desk.published("film", "正文一")
+        desk.published("film", "正文二")
+        assert public == {"a" * 64}
+        desk.published("film", "正文三", at=NOON + HOUR)
+    due(NOON + HOUR)
+    assert public == {"a" * 64}
+    with frozen(NOON + HOUR):
+        desk.withdraw("film")
+    assert public == set()
+
+
 def test_the_worker_moves_states_every_few_seconds(desk):
     task = jobs.periodic["library.due"]
     assert task.seconds <= 5
