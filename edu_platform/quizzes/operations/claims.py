@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CursorResult, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from edu_platform.core.models import Base
-from edu_platform.quizzes.models import AttemptSlot, Standing
+from edu_platform.quizzes.models import AttemptSlot, Mistake, Standing
 
 TOTAL = "total"
 
 
-def claim(session: Session, model: type[Base], **values: Any) -> bool:
+def claim(session: Session, model: type[AttemptSlot | Standing | Mistake], **values: Any) -> bool:
     """Insert a row unless one with the same unique key is there (waiting for whoever is inserting it); say whether it was."""
     on_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite.insert if on_sqlite else postgresql.insert
-    done: CursorResult[Any] = session.execute(  # type: ignore[assignment]  # an INSERT yields a cursor result
-        insert(model).values(**values).on_conflict_do_nothing()
-    )
-    return done.rowcount == 1
+    # told by what comes back, not by the row count: that is -1 wherever ids are returned
+    made = session.scalar(insert(model).values(**values).on_conflict_do_nothing().returning(model.id))
+    return made is not None
 
 
 def lock_standing(session: Session, learner_id: int, piece_id: int) -> Standing:

@@ -99,11 +99,7 @@ def save_bank(
 
 def question_of(session: Session, ref: str) -> Whole:
     """Return the newest version of a question with its key; NotFound otherwise."""
-    found = (
-        []
-        if slug_reason(ref)
-        else wholes(session, session.execute(queries.latest_versions(refs=[ref])))
-    )
+    found = [] if slug_reason(ref) else wholes(session, session.execute(queries.latest_versions(refs=[ref])))
     if not found:
         raise NotFound("没有这道题。")
     return found[0]

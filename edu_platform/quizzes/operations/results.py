@@ -26,7 +26,7 @@ from edu_platform.quizzes.operations.questions import keys_of
 from edu_platform.quizzes.rules import chance, times
 from edu_platform.quizzes.rules.papers import QuizRules
 from edu_platform.quizzes.rules.questions import QuestionType
-from edu_platform.quizzes.rules.reveal import may_see_answer, may_see_answers, may_see_score
+from edu_platform.quizzes.rules.reveal import Reveal, may_see_answer, may_see_answers, may_see_score
 from edu_platform.quizzes.rules.wire import encode
 
 
@@ -103,7 +103,7 @@ def shown_attempt(session: Session, attempt: Attempt, *, at: datetime, whole: bo
     told = may_see_answers(
         rules.reveal,
         submitted=submitted,
-        passed=_has_passed(session, attempt),
+        passed=rules.reveal is Reveal.AFTER_PASS and _has_passed(session, attempt),
         closes_at=rules.closes_at,
         at=at,
     )

@@ -139,6 +139,7 @@ class _Reader:
             return []
         if len(value) > most:
             self.wrong(where, f"至多 {most} 项。", "too_long")
+            return []
         for index, item in enumerate(value):
             if item in value[:index]:
                 self.wrong(f"{where}[{index}]", f"“{item}”写了两次。", "duplicate")

@@ -129,6 +129,7 @@ class _Reader:
             return []
         if len(value) > most:
             self.wrong(name, f"至多 {most} 项。", "too_long")
+            return []
         found: list[str] = []
         for index, item in enumerate(value):
             where = f"{name}[{index}]"
