@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from edu_platform.config.settings import Settings
 from edu_platform.core.clock import timestamp
 from edu_platform.core.errors import FieldError
+from edu_platform.library import pictures
 from edu_platform.library.kinds import Shown
 from edu_platform.quizzes import queries
 from edu_platform.quizzes.models import Paper
@@ -27,11 +30,13 @@ SCORING_LABELS = {
 }
 
 
-class Quiz:
-    """A quiz. Neither card nor page nor searchable text holds a question, let alone an answer."""
+@dataclass(frozen=True)
+class QuizKind:
+    """The kind `quiz`. Neither card nor page nor searchable text holds a question, let alone an answer."""
 
-    name = "quiz"
-    label = "问答"
+    settings: Settings
+    name: str = "quiz"
+    label: str = "问答"
 
     def check(self, session: Session, body: Mapping[str, Any]) -> list[FieldError]:
         """Return everything that is wrong with a body: its shape, questions that are not there, draws that cannot be filled."""
@@ -96,17 +101,18 @@ class Quiz:
         return {"paper_id": str(paper.id), **paper.source}
 
     def is_ready(self, session: Session, shown: Shown) -> bool:
-        """Say yes: a quiz has no derived files."""
+        """Say yes: a quiz can be taken before its cover is drawn."""
         del session, shown
         return True
 
     def prepare(self, session: Session, shown: Shown) -> None:
-        """Want nothing made."""
+        """Want the cover drawn."""
+        pictures.want_cover(session, self.settings, shown.meta, piece_id=shown.piece_id)
 
     def card(self, session: Session, shown: Shown) -> dict[str, Any]:
-        """Return how long and how hard to pass the quiz is, and when it is open."""
+        """Return the cover, how long and how hard to pass the quiz is, and when it is open."""
         page = self.page(session, shown)
-        names = ("question_count", "time_limit_seconds", "pass_mark", "opens_at", "closes_at")
+        names = ("cover", "question_count", "time_limit_seconds", "pass_mark", "opens_at", "closes_at")
         return {name: page[name] for name in names}
 
     def page(self, session: Session, shown: Shown) -> dict[str, Any]:
@@ -116,6 +122,7 @@ class Quiz:
         pooled = {version_id for part in paper.source["parts"] for version_id in part["pool"]}
         types = {version.content["type"] for version in session.scalars(queries.versions(pooled))}
         return {
+            "cover": pictures.show_cover(session, self.settings, shown.meta),
             "question_count": rules.question_count,
             "question_types": [
                 {"type": type_.value, "label": TYPE_LABELS[type_]} for type_ in QuestionType if type_ in types
@@ -160,6 +167,3 @@ def _question_text(ref: str, content: Mapping[str, Any], key: Mapping[str, Any])
     if key["source"]:
         lines.append(f"依据：{key['source']['name']}{key['source'].get('article', '')}")
     return lines
-
-
-QUIZ = Quiz()

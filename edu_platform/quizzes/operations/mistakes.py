@@ -125,9 +125,9 @@ def shown_mistakes(session: Session, mistakes: Sequence[Mistake]) -> list[ShownM
     versions = {version.id: version for version in session.scalars(queries.versions(version_ids))}
     keys = keys_of(session, version_ids)
     asked = select(Question.id, Question.ref).where(Question.id.in_({m.question_id for m in mistakes}))
-    refs = dict(session.execute(asked))
+    refs = dict(session.execute(asked).all())
     quizzes = select(Piece.id, Piece.slug).where(Piece.id.in_({m.piece_id for m in mistakes}))
-    slugs = dict(session.execute(quizzes))
+    slugs = dict(session.execute(quizzes).all())
     return [
         ShownMistake(
             question=refs[mistake.question_id],
