@@ -524,7 +524,14 @@ def _enter(session: Session, piece: Piece, revision: Revision, moment: datetime)
     visible_from = cast("datetime", revision.visible_from)
     ready = kind.is_ready(session, shown)
     published_at = _first_shown(piece, visible_from, moment)
-    rendered = rendering.render(session, kind, shown, published_at=published_at, updated_at=visible_from)
+    rendered = rendering.render(
+        session,
+        kind,
+        shown,
+        published_at=published_at,
+        updated_at=visible_from,
+        expires_at=revision.visible_until,
+    )
     public = kind.public_text(revision.body)
     entry = CatalogueEntry(
         piece_id=piece.id,
@@ -550,8 +557,7 @@ def _enter(session: Session, piece: Piece, revision: Revision, moment: datetime)
     session.add_all(EntryRight(entry_id=entry.id, right=Right(word)) for word in revision.meta["rights"])
     body = "\n".join([entry.text, *revision.meta["keywords"]])
     search.put(session, entry.id, title=entry.title, body=body)
-    if not ready:
-        kind.prepare(session, shown)
+    kind.prepare(session, shown)
 
 
 def _render_again(
@@ -560,15 +566,21 @@ def _render_again(
     kind = kinds.kind_of(piece.kind)
     shown = rendering.shown_of(piece, revision)
     ready = kind.is_ready(session, shown)
-    if not ready:
-        kind.prepare(session, shown)
+    kind.prepare(session, shown)
+    if entry.ready and not ready:
+        return False  # what is public stays as it is until the new files are there
     if ready and not entry.ready and entry.visible_from < moment:
         # it appears only now, whatever was planned
         if piece.first_published_at == entry.published_at == entry.visible_from:
             piece.first_published_at = entry.published_at = moment
         entry.visible_from = entry.updated_at = moment
     rendered = rendering.render(
-        session, kind, shown, published_at=entry.published_at, updated_at=entry.updated_at
+        session,
+        kind,
+        shown,
+        published_at=entry.published_at,
+        updated_at=entry.updated_at,
+        expires_at=revision.visible_until,
     )
     if ready == entry.ready and rendered.card == entry.card and rendered.page.etag == entry.etag:
         return False

@@ -68,7 +68,13 @@ def stamp(moment: datetime) -> str:
 
 
 def render(
-    session: Session, kind: Kind, shown: Shown, *, published_at: datetime, updated_at: datetime
+    session: Session,
+    kind: Kind,
+    shown: Shown,
+    *,
+    published_at: datetime,
+    updated_at: datetime,
+    expires_at: datetime | None,
 ) -> Rendered:
     """Render card and page. What all kinds share cannot be overridden by a kind, except `cover`."""
     meta = shown.meta
@@ -84,6 +90,7 @@ def render(
         "cover": None,
         "published_at": stamp(published_at),
         "updated_at": stamp(updated_at),
+        "expires_at": stamp(expires_at) if expires_at else None,
     }
     own = kind.card(session, shown)
     card = {**own, **common, "cover": own.get("cover")}

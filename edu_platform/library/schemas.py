@@ -117,6 +117,7 @@ class Card(ma.Schema):
     cover = fields.Nested(Picture, required=True, allow_none=True)
     published_at = When(required=True)
     updated_at = When(required=True)
+    expires_at = When(required=True, allow_none=True)
     highlight = fields.Nested(Highlight)
 
 

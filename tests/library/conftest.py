@@ -55,7 +55,8 @@ class NoteKind:
         return shown.slug not in self.waiting
 
     def prepare(self, session: Session, shown: Shown) -> None:
-        self.wanted.append(shown.slug)
+        if not self.is_ready(session, shown):
+            self.wanted.append(shown.slug)
 
     def card(self, session: Session, shown: Shown) -> dict[str, Any]:
         drawing = self.drawings.get(shown.slug)

@@ -3,6 +3,7 @@
 import pytest
 
 from edu_platform.core.vocabulary import Role
+from edu_platform.factory.worker import run_all_due
 from tests.cast import sign_in_learner, staff_member
 
 META = {
@@ -280,3 +281,29 @@ def test_an_article_only_replaces_an_article(client, editor, desk):
     desk.draft("hang-up-first")
     answer = client.put(f"{STAFF}/hang-up-first", json={"markdown": ARTICLE}, headers=editor)
     assert (answer.status_code, answer.json["code"]) == (409, "slug_taken")
+
+
+def test_an_article_goes_the_whole_way(client, app, editor, reviewer):
+    """Written, checked, approved by another, drawn by the worker, read with its cover, taken down with it."""
+    revision = client.post(STAFF, data=ARTICLE.encode(), content_type="text/markdown", headers=editor).json
+    one = f"{STAFF}/hang-up-first/revisions/{revision['id']}"
+    case = client.post(f"{one}/submit", headers=editor).json
+    approval = {"digest": revision["digest"]}
+    assert client.post(f"{CASES}/{case['id']}/approve", json=approval, headers=reviewer).status_code == 200
+    assert client.post(f"{one}/publish", json={}, headers=editor).json["state"] == "published"
+    (card,) = client.get("/api/v1/pieces?kind=article").json["items"]
+    assert card["cover"] is None  # it can be read before its cover is drawn
+    with app.app_context():
+        assert run_all_due() >= 1
+    (card,) = client.get("/api/v1/pieces?kind=article").json["items"]
+    assert (card["cover"]["width"], card["cover"]["height"]) > (0, 0)
+    page = client.get("/api/v1/pieces/hang-up-first").json
+    assert page["cover"] == card["cover"]
+    assert page["blocks"][0]["type"] == "heading"
+    assert "95519" in page["actions"][0]["text"]
+    assert client.get("/api/v1/pieces?q=退保").json["items"][0]["slug"] == "hang-up-first"
+    picture = client.get(card["cover"]["url"])
+    assert (picture.status_code, picture.mimetype) == (200, card["cover"]["media_type"])
+    client.post(f"{STAFF}/hang-up-first/withdraw", json={"reason": "有误"}, headers=reviewer)
+    assert client.get("/api/v1/pieces/hang-up-first").status_code == 404
+    assert client.get(card["cover"]["url"]).status_code == 404

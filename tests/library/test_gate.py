@@ -1,5 +1,6 @@
 """The gate: nothing is published without another person's approval of exactly that digest."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -293,6 +294,30 @@ def test_what_staff_do_is_in_the_trail(desk):
         ("staff:202", "piece.withdraw"),
     ]
     assert entries[-1][2]["reason"] == "数字有误"
+
+
+def test_publishing_many_times_at_once_is_once(desk):
+    revision = desk.approved("one")
+    wrong = []
+
+    def publish():
+        with desk.app.app_context():
+            try:
+                desk.publish(revision)
+            except Exception as error:
+                wrong.append(error)
+            finally:
+                db.session.remove()
+
+    threads = [threading.Thread(target=publish) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(reading().scalars(select(CatalogueEntry)).all()) == 1
+    acts = reading().scalars(select(AuditEntry.action).where(AuditEntry.action == "piece.publish")).all()
+    assert len(acts) == 1
 
 
 def test_at_most_one_published_revision_holds_in_the_table(desk):

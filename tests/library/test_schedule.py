@@ -59,6 +59,8 @@ def test_a_piece_expires_at_its_end_while_the_worker_sleeps(desk, client):
     with frozen(NOON):
         revision = desk.published("one", expire_at=timestamp(NOON + HOUR))
     assert is_served(client, "one", NOON + HOUR - TICK)
+    with frozen(NOON):
+        assert client.get("/api/v1/pieces/one").json["expires_at"] == "2026-03-15T13:00:00.000+08:00"
     assert not is_served(client, "one", NOON + HOUR)
     assert desk.state(revision) == "published"
     assert due(NOON + HOUR) == 1
@@ -149,6 +151,16 @@ def test_a_piece_that_waits_for_files_is_not_listed(desk, client):
     assert is_served(client, "film", NOON + HOUR)
     with frozen(NOON + 2 * HOUR):
         assert client.get("/api/v1/pieces/film").json["published_at"] == "2026-03-15T13:00:00.000+08:00"
+
+
+def test_what_is_public_stays_while_its_files_are_made_anew(desk, client):
+    with frozen(NOON):
+        desk.published("film")
+        desk.kind.waiting.add("film")
+        with writing() as session:
+            operations.refresh(session, operations.piece_of(session, "film").id)
+    assert desk.kind.wanted == ["film"]
+    assert is_served(client, "film", NOON)
 
 
 def test_the_older_revision_stands_until_the_newer_has_its_files(desk, client):
