@@ -245,7 +245,7 @@ def _read_captions(
 
 def _read_camera(data: Mapping[str, Any], path: str, reader: _Reader) -> Camera:
     middle = (WIDTH / 2, CAPTION_TOP / 2)
-    default = Camera((*middle, 1.0), (middle[0] + 6, middle[1] - 4, 1.035))
+    default = Camera((middle[0] - 12, middle[1] + 2, 1.0), (middle[0] + 12, middle[1] - 2, 1.0))
     value = data.get("camera")
     if value is None:
         return default

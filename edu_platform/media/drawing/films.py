@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -36,8 +37,8 @@ FRAMES_PER_SECOND: Final = 24
 LEAST_MOVING_SHARE: Final = 0.02
 """A scene in which less of the picture moves than this is a slide, not a scene."""
 
-_THREADS: Final = 2
-"""Fixed: x264 gives the same bytes only for the same number of threads."""
+_X264: Final = "threads=1:weightp=0:bframes=0"
+"""One thread and no weighted prediction: with more, x264 was seen to give other bytes at a repetition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def _canvas(size: tuple[int, int]) -> tuple[NDArray[np.uint8], Any, Any]:
     width, height = size
     pixels = np.zeros((height, width, 4), dtype=np.uint8)
     info = skia.ImageInfo.Make(
-        width, height, skia.ColorType.kRGBA_8888_ColorType, skia.AlphaType.kPremul_AlphaType
+        width, height, skia.ColorType.kBGRA_8888_ColorType, skia.AlphaType.kOpaque_AlphaType
     )
     surface = skia.Surface.MakeRasterDirect(info, pixels)
     canvas = surface.getCanvas()
@@ -227,6 +228,52 @@ def render_film(
     return film_facts(script, house=house, size=(width, height))
 
 
+class _Encoder:
+    """A film being written: frames and the sound that belongs to them, in their order."""
+
+    def __init__(self, container: Any, reel: _Reel, sound: str, size: tuple[int, int]) -> None:
+        self._container = container
+        self._video = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
+        self._video.width, self._video.height = size
+        self._video.pix_fmt = "yuv420p"
+        context = self._video.codec_context
+        context.thread_count = 1
+        context.gop_size = FRAMES_PER_SECOND * 2
+        # BT.709, limited range, said in the stream so that no player guesses.
+        context.colorspace = context.color_primaries = context.color_trc = context.color_range = 1
+        self._video.options = {
+            "preset": "superfast",
+            "crf": "26",
+            "profile": "main",
+            "x264-params": _X264,
+        }
+        self._audio = container.add_stream("aac", rate=RATE, layout="stereo")
+        self._audio.bit_rate = 96_000
+        self._chunks = _sound(reel, sound)
+        self._heard = 0
+
+    def add(self, number: int, pixels: NDArray[np.uint8]) -> None:
+        """Encode one frame and the sound up to its end."""
+        frame = av.VideoFrame.from_numpy_buffer(pixels, format="bgra").reformat(
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
+        )
+        frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_SECOND)
+        self._container.mux(self._video.encode(frame))
+        while self._heard < (number + 1) * RATE / FRAMES_PER_SECOND:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            sound = av.AudioFrame.from_ndarray(chunk, format="fltp", layout="stereo")
+            sound.sample_rate, sound.pts, sound.time_base = RATE, self._heard, Fraction(1, RATE)
+            self._heard += chunk.shape[1]
+            self._container.mux(self._audio.encode(sound))
+
+    def finish(self) -> None:
+        """Encode what is still held back."""
+        self._container.mux(self._video.encode(None))
+        self._container.mux(self._audio.encode(None))
+
+
 def _encode(
     reel: _Reel,
     script: FilmScript,
@@ -236,49 +283,28 @@ def _encode(
     illustrations: Path,
     progress: Callable[[float], None] | None,
 ) -> None:
-    pixels, _, canvas = _canvas(size)
-    with av.open(
-        str(part), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}
-    ) as container:
-        video = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
-        video.width, video.height = size
-        video.pix_fmt = "yuv420p"
-        video.codec_context.thread_count = _THREADS
-        video.codec_context.gop_size = FRAMES_PER_SECOND * 2
-        video.codec_context.colorspace = 1
-        video.codec_context.color_primaries = 1
-        video.codec_context.color_trc = 1
-        video.codec_context.color_range = 1
-        video.options = {
-            "preset": "veryfast", "tune": "animation", "crf": "24", "profile": "main",
-            "x264-params": f"threads={_THREADS}:lookahead-threads=1",
-        }  # fmt: skip
-        audio = container.add_stream("aac", rate=RATE, layout="stereo")
-        audio.bit_rate = 96_000
-        chunks = _sound(reel, script.sound)
-        heard = 0
+    """Draw on two boards in turn: while one is drawn on, the other is encoded."""
+    boards = [_canvas(size), _canvas(size)]
+    options = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with (
+        av.open(str(part), "w", format="mp4", options=options) as container,
+        ThreadPoolExecutor(max_workers=1) as worker,
+    ):
+        encoder = _Encoder(container, reel, script.sound, size)
+        encoding: Future[None] | None = None
         for number in range(reel.frames):
+            pixels, _, canvas = boards[number % 2]
             canvas.save()
             _draw_frame(canvas, reel, number, illustrations)
             canvas.restore()
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(
-                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
-            )
-            frame.pts = number
-            frame.time_base = Fraction(1, FRAMES_PER_SECOND)
-            container.mux(video.encode(frame))
-            while heard < (number + 1) * RATE / FRAMES_PER_SECOND:
-                chunk = next(chunks, None)
-                if chunk is None:
-                    break
-                sound = av.AudioFrame.from_ndarray(chunk, format="fltp", layout="stereo")
-                sound.sample_rate, sound.pts, sound.time_base = RATE, heard, Fraction(1, RATE)
-                heard += chunk.shape[1]
-                container.mux(audio.encode(sound))
+            if encoding is not None:
+                encoding.result()
+            encoding = worker.submit(encoder.add, number, pixels)
             if progress is not None and number % FRAMES_PER_SECOND == 0:
                 progress(number / reel.frames)
-        container.mux(video.encode(None))
-        container.mux(audio.encode(None))
+        if encoding is not None:
+            encoding.result()
+        encoder.finish()
     if progress is not None:
         progress(1.0)
 

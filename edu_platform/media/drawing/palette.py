@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import skia
@@ -91,13 +92,15 @@ def fade(colour: int, opacity: float) -> int:
     return (alpha << 24) | (colour & 0xFFFFFF)
 
 
+@lru_cache(maxsize=1024)
 def fill(colour: int) -> skia.Paint:
-    """Make an anti-aliased paint that fills."""
+    """Make an anti-aliased paint that fills. It is shared: copy it before changing it."""
     return skia.Paint(AntiAlias=True, Color=colour)
 
 
+@lru_cache(maxsize=1024)
 def stroke(colour: int, width: float) -> skia.Paint:
-    """Make an anti-aliased paint that draws a round-ended line of `width`."""
+    """Make an anti-aliased paint that draws a round-ended line. It is shared: copy it before changing it."""
     return skia.Paint(
         AntiAlias=True,
         Color=colour,

@@ -388,7 +388,7 @@ def ticket(sheet: Sheet, y: float, height: float, ground: int) -> None:
     notch = min(22.0, height * 0.18)
     for x in (MARGIN, WIDTH - MARGIN):
         sheet.circle(x, y + height / 2, notch, ground)
-    dash = palette.stroke(palette.SAND_DEEP, 3)
+    dash = skia.Paint(palette.stroke(palette.SAND_DEEP, 3))
     dash.setPathEffect(skia.DashPathEffect.Make([8.0, 12.0], 0.0))
     for x in (MARGIN + notch * 2.2, WIDTH - MARGIN - notch * 2.2):
         sheet.line((x, y + height * 0.14), (x, y + height * 0.86), dash)
@@ -512,7 +512,7 @@ def steps(job: Job) -> Sheet:
             path.cubicTo(
                 lefts[index - 1], (above + below) / 2, lefts[index], (above + below) / 2, lefts[index], below
             )
-        line = palette.stroke(palette.mix(palette.SAND_DEEP, INK, 0.25), 8)
+        line = skia.Paint(palette.stroke(palette.mix(palette.SAND_DEEP, INK, 0.25), 8))
         line.setPathEffect(skia.DashPathEffect.Make([2.0, 20.0], 0.0))
         canvas.drawPath(path, line)
 

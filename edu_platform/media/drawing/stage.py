@@ -48,6 +48,8 @@ TONES: Final = ("plain", "alarm", "good")
 MARKS: Final = ("check", "cross", "question", "bang")
 TURNS: Final = ("wipe", "cut")
 _TURN_SECONDS: Final = 0.32
+_MARGIN: Final = 60.0
+"""How far a backdrop reaches beyond the stage, for the camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +171,21 @@ def draw_scene(
     camera = scene.camera
     share = smooth(time / scene.seconds) if drifting else 0.5
     x, y, zoom = (a + (b - a) * share for a, b in zip(camera.start, camera.end, strict=True))
+    pixels = canvas.getTotalMatrix().getScaleX()
+    far = backdrop(scene.ground, scene.place, round(WIDTH * pixels))
     canvas.save()
     canvas.clipRect(skia.Rect.MakeWH(WIDTH, CAPTION_TOP))
+    # What is far moves less than what is near, and by whole pixels: cheap to draw and to encode.
+    canvas.save()
+    canvas.resetMatrix()
+    shift = (WIDTH / 2 - x) * 0.5 - _MARGIN, (CAPTION_TOP / 2 - y) * 0.5 - _MARGIN
+    canvas.drawImage(far, *(round(max(-2 * _MARGIN, min(0.0, s)) * pixels) for s in shift))
+    canvas.restore()
     canvas.translate(WIDTH / 2, CAPTION_TOP / 2)
     canvas.scale(zoom, zoom)
-    canvas.translate(-x, -y)
-    canvas.drawPicture(backdrop(scene.ground, scene.place))
+    # A camera that only pans moves by whole pixels too: what stands still stays sharp and cheap.
+    whole = pixels if zoom == 1.0 else pixels * 16
+    canvas.translate(-round(x * whole) / whole, -round(y * whole) / whole)
     for index, element in enumerate(scene.elements):
         _draw_element(canvas, element, Moment(time, index, illustrations))
     canvas.restore()
@@ -402,7 +413,7 @@ def _draw_mark(canvas: skia.Canvas, element: Element, moment: Moment) -> None:
     else:
         path.moveTo(0, -radius * 0.52)
         path.lineTo(0, radius * 0.18)
-    paint = stroke(letters, radius * 0.2)
+    paint = skia.Paint(stroke(letters, radius * 0.2))
     if drawn < 1:
         paint.setPathEffect(skia.TrimPathEffect.Make(0.0, drawn, skia.TrimPathEffect.Mode.kNormal))
     canvas.drawPath(path, paint)
@@ -460,26 +471,39 @@ DRAWERS: Final[dict[str, Drawer]] = {
 
 def draw_caption(canvas: skia.Canvas, scene: Scene, time: float) -> None:
     """Draw the caption band and what is said at a time."""
-    canvas.drawRect(skia.Rect.MakeLTRB(0, CAPTION_TOP, WIDTH, HEIGHT), fill(INK))
-    canvas.drawRect(
-        skia.Rect.MakeLTRB(0, CAPTION_TOP, WIDTH, CAPTION_TOP + 6), fill(GROUNDS[scene.ground].base)
-    )
     caption = next((c for c in scene.captions if c.start <= time < c.end), None)
-    if caption is None:
-        return
-    setting = set_caption(caption.text)
-    if setting is None:
-        return
-    appear = smooth((time - caption.start) / 0.16)
-    middle = (CAPTION_TOP + 6 + HEIGHT) / 2
-    setting.draw(
-        canvas,
-        0,
-        middle - setting.height / 2 + 8 * (1 - appear),
-        fill(palette.fade(palette.WHITE, appear)),
-        align=0.5,
-        width=WIDTH,
+    text = caption.text if caption else ""
+    appear = smooth((time - caption.start) / 0.16) if caption else 1.0
+    pixels = canvas.getTotalMatrix().getScaleX()
+    band = _caption_band(text, scene.ground, round(appear, 3), round(WIDTH * pixels))
+    canvas.save()
+    canvas.resetMatrix()
+    canvas.drawImage(band, 0, round(CAPTION_TOP * pixels))
+    canvas.restore()
+
+
+@lru_cache(maxsize=8)
+def _caption_band(text: str, ground: str, appear: float, width: int) -> skia.Image:
+    """Paint the band with a caption that has come up to a share; most frames show the one before again."""
+    scale = width / WIDTH
+    info = skia.ImageInfo.Make(
+        width,
+        math.ceil((HEIGHT - CAPTION_TOP) * scale) + 1,
+        skia.ColorType.kBGRA_8888_ColorType,
+        skia.AlphaType.kOpaque_AlphaType,
     )
+    surface = skia.Surface.MakeRaster(info)
+    canvas = surface.getCanvas()
+    canvas.clear(INK)
+    canvas.scale(scale, scale)
+    canvas.drawRect(skia.Rect.MakeWH(WIDTH, 6), fill(GROUNDS[ground].base))
+    setting = set_caption(text) if text else None
+    if setting is not None:
+        middle = (HEIGHT - CAPTION_TOP + 6) / 2
+        ink = fill(palette.fade(palette.WHITE, appear))
+        top = middle - setting.height / 2 + 8 * (1 - appear)
+        setting.draw(canvas, 0, top, ink, align=0.5, width=WIDTH)
+    return surface.makeImageSnapshot()
 
 
 def draw_turn(canvas: skia.Canvas, scene: Scene, following: Scene | None, first: bool, time: float) -> None:
@@ -503,18 +527,27 @@ def draw_turn(canvas: skia.Canvas, scene: Scene, following: Scene | None, first:
     canvas.drawPath(path, fill(colour))
 
 
-@lru_cache(maxsize=32)
-def backdrop(ground: str, place: str) -> skia.Picture:
-    """Record a backdrop: the wall and floor of a place in the tones of a ground, wider than the stage."""
+@lru_cache(maxsize=8)
+def backdrop(ground: str, place: str, width: int) -> skia.Image:
+    """Paint a backdrop for a film of a width in pixels: a place in the tones of a ground, with a margin."""
     colours = GROUNDS[ground]
-    recorder = skia.PictureRecorder()
-    canvas = recorder.beginRecording(skia.Rect.MakeLTRB(-400, -300, WIDTH + 400, HEIGHT + 300))
+    scale = width / WIDTH
+    info = skia.ImageInfo.Make(
+        round((WIDTH + 2 * _MARGIN) * scale),
+        round((CAPTION_TOP + 2 * _MARGIN) * scale),
+        skia.ColorType.kBGRA_8888_ColorType,
+        skia.AlphaType.kOpaque_AlphaType,
+    )
+    surface = skia.Surface.MakeRaster(info)
+    canvas = surface.getCanvas()
+    canvas.scale(scale, scale)
+    canvas.translate(_MARGIN, _MARGIN)
     wall = colours.glow
     tint = palette.mix(wall, colours.base, 0.16)
     deep = palette.mix(wall, colours.base, 0.3)
-    canvas.drawRect(skia.Rect.MakeLTRB(-400, -300, WIDTH + 400, HEIGHT + 300), fill(wall))
+    canvas.clear(wall)
     PAINTERS[place](canvas, tint, deep)
-    return recorder.finishRecordingAsPicture()
+    return surface.makeImageSnapshot()
 
 
 def _floor(canvas: skia.Canvas, colour: int, top: float = 486.0) -> None:
