@@ -12,7 +12,7 @@ from edu_platform.config.settings import Settings
 from edu_platform.core.errors import FieldError
 from edu_platform.library import pictures
 from edu_platform.library.kinds import Shown
-from edu_platform.library.meta import list_errors, text_errors, unknown_keys
+from edu_platform.library.meta import list_errors, size_errors, text_errors, unknown_keys
 from edu_platform.library.posters import house_of
 from edu_platform.library.uploads import file_errors, ready_file
 from edu_platform.media.models import FileKind, MediaFile
@@ -31,6 +31,8 @@ PARTS: Final = ("film", "still", "captions")
 MOST_CAPTIONS: Final = 600
 LONGEST_FILM_MS: Final = 3_600_000
 LONGEST_TRANSCRIPT: Final = 20_000
+LONGEST_TEXT, MOST_ITEMS = 100, 40
+"""More is refused before it is laid out."""
 
 
 def check_script(
@@ -43,6 +45,10 @@ def check_script(
     from edu_platform.media.drawing.film_scripts import parse_film
     from edu_platform.media.drawing.posters import SAMPLE_HOUSE
 
+    words = {key: data[key] for key in SCRIPT_KEYS if key in data}
+    too_large = size_errors(words, longest=LONGEST_TEXT, most=MOST_ITEMS)
+    if too_large:
+        return too_large
     house = house_of(settings, review_no=None, day=None) if settings is not None else SAMPLE_HOUSE
     _, problems = parse_film(data, find, house=house)
     return [FieldError(problem.path, problem.reason) for problem in problems]

@@ -218,3 +218,25 @@ def normal_meta(value: Mapping[str, Any]) -> dict[str, Any]:
         "publish_at": moment("publish_at"),
         "expire_at": moment("expire_at"),
     }
+
+
+def size_errors(value: object, *, longest: int, most: int, field: str = "") -> list[FieldError]:
+    """Return what is larger than anything sensible: texts, lists, mappings; asked before text is set, which costs time.
+
+    `longest` is characters of one text, `most` the items of one list or mapping.
+    """
+    if isinstance(value, str):
+        return [FieldError(field, f"最多 {longest} 字", "too_long")] if len(value) > longest else []
+    if not isinstance(value, list | dict):
+        return []
+    if len(value) > most:
+        return [FieldError(field, f"最多 {most} 项", "too_many")]
+    errors: list[FieldError] = []
+    if isinstance(value, dict):
+        for key, item in value.items():
+            where = f"{field}.{key}" if field else str(key)
+            errors += size_errors(item, longest=longest, most=most, field=where)
+    else:
+        for number, item in enumerate(value):
+            errors += size_errors(item, longest=longest, most=most, field=f"{field}[{number}]")
+    return errors

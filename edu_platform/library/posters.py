@@ -19,7 +19,7 @@ from edu_platform.core.errors import FieldError
 from edu_platform.core.vocabulary import Audience, Right
 from edu_platform.library import pictures
 from edu_platform.library.kinds import Shown
-from edu_platform.library.meta import text_errors, unknown_keys
+from edu_platform.library.meta import size_errors, text_errors, unknown_keys
 from edu_platform.library.models import Revision
 from edu_platform.library.uploads import file_errors, ready_file
 from edu_platform.media.models import FileKind, MediaFile
@@ -38,6 +38,8 @@ EDITIONS: Final = ("normal", "elder")
 SIZES: Final = ("phone", "preview")
 PREVIEW_WIDTH: Final = 360
 LONGEST_ALT: Final = 300
+LONGEST_TEXT, MOST_ITEMS = 60, 12
+"""More is refused before it is laid out."""
 # as long as any real one, so that what passes the check can be drawn
 _SAMPLE_NUMBER, _SAMPLE_DAY = "XB-2026-00000", date(2026, 12, 28)
 
@@ -66,6 +68,10 @@ def check_copy(
     from edu_platform.media.drawing.posters import SAMPLE_HOUSE, parse_poster
 
     errors = text_errors(data["alt"], "alt", most=LONGEST_ALT) if isinstance(data.get("alt"), str) else []
+    words = {key: data[key] for key in COPY_KEYS if key in data and key != "alt"}
+    too_large = size_errors(words, longest=LONGEST_TEXT, most=MOST_ITEMS)
+    if too_large:
+        return errors + too_large
     house = (
         house_of(settings, review_no=_SAMPLE_NUMBER, day=_SAMPLE_DAY)
         if settings is not None
