@@ -340,9 +340,9 @@ def test_a_bank_is_uploaded_whole_or_not_at_all(desk, tmp_path):
 
 
 def test_the_kind_says_what_is_wrong_what_it_rests_on_and_what_a_reviewer_reads(desk, app):
-    from edu_platform.quizzes.kind import Quiz
+    from edu_platform.quizzes.kind import QuizKind
 
-    kind = Quiz()
+    kind = QuizKind(app.config["EDU"])
     desk.keep()
     with app.app_context():
         session = reading()
