@@ -97,7 +97,8 @@ class Attempt(Base):
 
     `seed` decides the draw and every order. An erased learner's attempts stay, without `learner_id`, for the
     item statistics. `share` is the score in ten-thousandths of what could be reached, so that papers of
-    different length compare; `duration_ms` is by the server's clock; `ends_at` is the deadline plus grace.
+    different length compare; `duration_ms` is by the server's clock; `ends_at` is the deadline plus grace;
+    `pass_due_at` is when a pass that may not be told yet will be announced, None when there is none (any more).
     `campaign_code` is what the client gave at the start until `operations.settle_campaign` says better.
     """
 
@@ -114,6 +115,7 @@ class Attempt(Base):
         ),
         Index("ix_attempt_piece", "piece_id", "state"),
         Index("ix_attempt_ends_at", "state", "ends_at"),
+        Index("ix_attempt_pass_due_at", "pass_due_at"),
         Index("ix_attempt_campaign", "campaign_code", "piece_id"),
         CheckConstraint("(state = 'submitted') = (submitted_at IS NOT NULL)", name="submitted"),
         CheckConstraint("state = 'in_progress' OR (score IS NOT NULL AND passed IS NOT NULL)", name="scored"),
@@ -141,6 +143,7 @@ class Attempt(Base):
     score: Mapped[int | None]
     share: Mapped[int | None]
     passed: Mapped[bool | None]
+    pass_due_at: Mapped[datetime | None]
 
     @property
     def is_practice(self) -> bool:

@@ -112,6 +112,11 @@ def overdue(at: datetime, limit: int) -> Select[int]:
     )
 
 
+def passes_due(at: datetime, limit: int) -> Select[int]:
+    """Select the ids of attempts whose pass may be announced by now."""
+    return select(Attempt.id).where(Attempt.pass_due_at <= at).order_by(Attempt.pass_due_at).limit(limit)
+
+
 def answers(attempt_id: int) -> Select[AttemptAnswer]:
     """Select the questions of an attempt in their order."""
     return select(AttemptAnswer).where(AttemptAnswer.attempt_id == attempt_id).order_by(AttemptAnswer.number)

@@ -34,5 +34,6 @@ attempt_submitted: Signal[AttemptNews] = Signal(
     "an attempt was submitted, by the learner or by the clock; once each"
 )
 attempt_passed: Signal[AttemptNews] = Signal(
-    "a submitted attempt reached the pass mark; after attempt_submitted"
+    "a submitted attempt reached the pass mark; after attempt_submitted, and not before the learner may know it:"
+    " where results wait for the closing, so does this"
 )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 
-from edu_platform.core.db import reading
+from edu_platform.core.db import reading, writing
 from edu_platform.core.sealing import KeyRing
 from edu_platform.people.models import Learner
-from edu_platform.people.operations import export_learner
+from edu_platform.people.operations import erase_learner, export_learner
+from edu_platform.quizzes import signals
+from edu_platform.quizzes.tasks import announce_passes
 from tests.cast import sign_in_learner, visitor
 from tests.quizzes.conftest import CANARY, Taker, answer_to
 
@@ -189,10 +192,18 @@ def test_after_close_tells_nothing_at_all_before_the_closing(desk, app, time, ta
     )
     board = taker.get("/quizzes/quiz/leaderboard").json
     assert (board["items"], board["me"], board["hidden_until"]) == ([], None, "2026-03-15T12:00:00.000+08:00")
+    with app.app_context():
+        announce_passes()
     walk = crawler.walk()
     assert walk.found(CANARY) == []
     assert walk.telling() == []
+    assert walk.found("quiz_submit")  # the copy of one's own data says what was counted
+    assert walk.found("quiz_pass") == []
     time.pass_(hours=3)
+    with app.app_context():
+        announce_passes()
+        announce_passes()
+    assert "own copy" in crawler.walk().found("quiz_pass")
     assert taker.get(f"/attempts/{attempt['id']}/result").json["score"] == 50
     walk = crawler.walk()
     assert walk.found(CANARY)
@@ -238,3 +249,28 @@ def test_answers_are_never_stored_by_caches(desk, app, time, taker):
     taker.submit(attempt)
     for path in (f"/attempts/{attempt['id']}", f"/attempts/{attempt['id']}/result", "/me/mistakes"):
         assert taker.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_a_pass_is_announced_once_and_not_before_the_closing(desk, app, time, taker):
+    desk.publish(reveal="after_close", closes_at=CLOSES)
+    heard = []
+
+    def hear(session, news):
+        heard.append((news.learner_id, news.at))
+
+    signals.attempt_passed.connect(hear)
+    try:
+        taker.sit(5)
+        gone = Taker(app, visitor(app))
+        gone.sit(5)
+        submitted = time.now
+        with app.app_context(), writing() as session:
+            erase_learner(session, session.get_one(Learner, gone.id))
+        for hours in (0, 2.999, 0.001, 1):
+            time.pass_(hours=hours)
+            with app.app_context():
+                announce_passes()
+            assert len(heard) == int(time.now >= submitted + timedelta(hours=3))
+    finally:
+        signals.attempt_passed._handlers.remove(hear)
+    assert heard == [(taker.id, submitted)]

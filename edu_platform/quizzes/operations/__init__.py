@@ -4,6 +4,7 @@ Use it as `operations.start_attempt(…)`: the families below are one vocabulary
 """
 
 from edu_platform.quizzes.operations.attempts import (
+    announce_pass,
     is_over,
     open_paper,
     own_attempt,
@@ -31,6 +32,7 @@ from edu_platform.quizzes.operations.statistics import quiz_statistics
 __all__ = [
     "HOLDING",
     "absorb_visitor",
+    "announce_pass",
     "ensure_bank",
     "is_over",
     "leaderboard",

@@ -33,7 +33,7 @@ from edu_platform.quizzes.operations.mistakes import clear, note_outcomes
 from edu_platform.quizzes.operations.questions import keys_of
 from edu_platform.quizzes.rules import chance, papers, questions, times
 from edu_platform.quizzes.rules.papers import Counts, QuizRules
-from edu_platform.quizzes.rules.reveal import Reveal
+from edu_platform.quizzes.rules.reveal import Reveal, may_see_score
 from edu_platform.quizzes.rules.wire import decode
 
 PRACTICE = QuizRules(reveal=Reveal.AFTER_EACH)
@@ -298,8 +298,23 @@ def submit(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:
         news = _news(session, attempt, finished)
         signals.attempt_submitted.send(session, news)
         if attempt.passed:
-            signals.attempt_passed.send(session, news)
+            told = may_see_score(rules.reveal, submitted=True, closes_at=rules.closes_at, at=at)
+            attempt.pass_due_at = None if told else rules.closes_at
+            if told:
+                signals.attempt_passed.send(session, news)
+    session.flush()
     return attempt
+
+
+def announce_pass(session: Session, attempt_id: int, *, at: datetime) -> None:
+    """Announce a pass that had to wait for the closing, once; a learner erased since is not spoken of."""
+    attempt = _locked(session, attempt_id)
+    if attempt.pass_due_at is None or attempt.pass_due_at > at:
+        return
+    attempt.pass_due_at = None
+    if attempt.learner_id is not None and attempt.submitted_at is not None:
+        signals.attempt_passed.send(session, _news(session, attempt, attempt.submitted_at))
+    session.flush()
 
 
 def count_attempt(standing: Standing, attempt: Attempt, counts: Counts) -> None:
