@@ -33,7 +33,7 @@ from edu_platform.people.signals import learner_erased, learner_merged
 from edu_platform.quizzes import operations as quizzes
 from edu_platform.quizzes import signals as attempts
 from edu_platform.quizzes.content.papers import QUESTIONS, QUIZZES
-from edu_platform.quizzes.kind import QUIZ
+from edu_platform.quizzes.kind import QuizKind
 from edu_platform.reach import operations as reach
 from edu_platform.review.signals import case_decided
 from edu_platform.shelf import operations as shelf
@@ -77,7 +77,7 @@ def move_in(app: Flask) -> None:
 
 def _register_kinds(settings: Settings) -> None:
     """Register every kind of piece and every section of `content/`."""
-    for kind in (ArticleKind(settings), PosterKind(settings), VideoKind(settings), QUIZ):
+    for kind in (ArticleKind(settings), PosterKind(settings), VideoKind(settings), QuizKind(settings)):
         register_kind(kind)
     register_sections()
     for section in (QUESTIONS, QUIZZES, CAMPAIGNS):

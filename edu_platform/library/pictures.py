@@ -119,12 +119,6 @@ def show_cover(session: Session, settings: Settings, meta: Mapping[str, Any]) ->
     return shown(find_picture(session, settings, cover)) if cover else None
 
 
-def has_cover(session: Session, settings: Settings, meta: Mapping[str, Any]) -> bool:
-    """Say whether the piece needs no cover, or has it drawn."""
-    cover = cover_of(meta)
-    return cover is None or find_picture(session, settings, cover) is not None
-
-
 def want_cover(session: Session, settings: Settings, meta: Mapping[str, Any], *, piece_id: int) -> None:
     """Want the cover of a piece drawn, if it is not; the piece's page is refreshed afterwards."""
     cover = cover_of(meta)
