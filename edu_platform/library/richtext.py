@@ -36,6 +36,9 @@ TRUSTED: Final = frozenset(
 )
 """The node names that are ever made, all of them among those that WeChat trusts."""
 MOST_BLOCKS: Final = 400
+LONGEST_TEXT: Final = 20_000
+MOST_LINES: Final = 1_500
+MOST_COLUMNS: Final = 12
 _INLINE: Final = {"strong": "strong", "em": "em", "s": "del"}
 _TELEPHONE: Final = re.compile(r"[0-9]{3,5}|[0-9]{3,4}-?[0-9]{3,4}-?[0-9]{4}|1[0-9]{10}")
 _WIDE: Final = "[\u3000-\u9fff\uff00-\uffef“”‘’—…·]"
@@ -295,13 +298,30 @@ def _plain(nodes: list[Node]) -> str:
     return said.strip()
 
 
+def _too_large(text: str) -> tuple[int, str] | None:
+    if len(text) > LONGEST_TEXT:
+        return 0, f"正文过长：最多 {LONGEST_TEXT} 个字符"
+    lines = text.split("\n")
+    if len(lines) > MOST_LINES:
+        return MOST_LINES, f"正文过长：最多 {MOST_LINES} 行"
+    for number, line in enumerate(lines):
+        # a table repeats its columns in every row, so that a short text can grow a thousandfold
+        if line.count("|") > MOST_COLUMNS + 1:
+            return number, f"表格过宽：最多 {MOST_COLUMNS} 列"
+    return None
+
+
 def read_markdown(text: str, *, hotline: str, first_line: int = 1) -> Read:
     """Read Markdown (CommonMark, tables, strikethrough; no HTML) into blocks; lines count from `first_line`.
 
     `{hotline}` becomes `hotline`. What is wrong is listed and left out: whatever comes in, what goes out is safe
-    to render.
+    to render. Text so large that reading it would cost seconds is not read at all.
     """
     reader = _Reader(hotline)
+    large = _too_large(text)
+    if large:
+        reader.read.errors.append((first_line + large[0], large[1]))
+        return reader.read
     reader.blocks(SyntaxTreeNode(_parser().parse(text)), first_line)
     return reader.read
 

@@ -106,6 +106,20 @@ def test_what_may_not_be_written_is_a_mistake_and_never_reaches_a_node(text: str
     assert "javascript" not in json.dumps([b.get("actions") for b in read.blocks])
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("字" * 20_001, 5),
+        ("一\n" * 1_600, 1_505),
+        ("一\n\n|" + "a|" * 2_000 + "\n|" + "-|" * 2_000 + "\n" + "|a\n" * 900, 7),
+    ],
+)
+def test_text_that_would_take_seconds_is_refused_unread(text: str, line: int) -> None:
+    read = read_markdown(text, hotline="95519", first_line=5)
+    assert read.blocks == []
+    assert [at for at, _ in read.errors] == [line]
+
+
 PIECES = [
     "<script>x</script>", "<img src=x onerror=y>", "[a](javascript:b)", "![a](http://b)", "**", "*", "~~", "`", "> ", "- ",
     "1. ", "|a|b|\n|-|-|\n|c|d|", "\n\n", "\n", "&lt;b&gt;", "&#60;script&#62;", "[a]: javascript:c", "[a][a]", "<a:b>",

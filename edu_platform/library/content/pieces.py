@@ -189,7 +189,7 @@ def read_article(document: Document, problems: Problems) -> PieceSource | None:
     for line, reason in lines:
         problems.note(document.file, line, "", reason)
     size = articles.characters(blocks)
-    if not LEAST_CHARACTERS <= size <= MOST_CHARACTERS:
+    if (blocks or not lines) and not LEAST_CHARACTERS <= size <= MOST_CHARACTERS:
         wanted = f"正文须有 {LEAST_CHARACTERS} 到 {MOST_CHARACTERS} 字，现有 {size} 字"
         problems.note(document.file, document.text_line, "", wanted)
     if read is None or len(problems) > before:

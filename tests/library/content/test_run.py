@@ -209,8 +209,12 @@ def test_one_changed_file_is_one_new_revision(library: Flask, tree: Path, settin
     change(tree / SECOND, "不交手续费", "不先交钱")
     report = bring(tree, settings)
     assert (report.counts["articles"].changed, report.counts["articles"].same) == (1, 1)
-    newest = select(Piece.slug, func.max(Revision.number)).join(Revision.piece).group_by(Piece.slug)
-    numbers = dict(db.session().execute(newest).tuples().all())
+    newest = (
+        select(Piece.slug, func.max(Revision.number).label("number"))
+        .join(Revision.piece)
+        .group_by(Piece.slug)
+    )
+    numbers = {row.slug: row.number for row in db.session().execute(newest)}
     assert numbers == {"hang-up-first": 1, "hang-up-poster": 1, "keep-your-code": 2}
     live = db.session().scalars(select(Revision).where(Revision.state == "published")).all()
     assert sorted(revision.number for revision in live) == [1, 1, 2]
