@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from edu_platform.media.drawing import stage
 from edu_platform.media.drawing.characters import CAST, GESTURES, HANDS, MOODS, Act
-from edu_platform.media.drawing.illustrations import NAME, Finder
+from edu_platform.media.drawing.illustrations import NAME, Finder, PartsOf
 from edu_platform.media.drawing.lettering import fit_text, missing_characters
 from edu_platform.media.drawing.palette import GROUNDS
 from edu_platform.media.drawing.posters import SAMPLE_HOUSE, House
@@ -122,11 +122,16 @@ class _Reader:
 
 
 def parse_film(
-    data: Mapping[str, Any], find: Finder | None = None, *, house: House = SAMPLE_HOUSE
+    data: Mapping[str, Any],
+    find: Finder | None = None,
+    *,
+    parts: PartsOf | None = None,
+    house: House = SAMPLE_HOUSE,
 ) -> tuple[FilmScript | None, list[Problem]]:
     """Read a film's script; give it, or None with everything that is wrong with it.
 
-    `find` checks illustrations by name; without it names go unchecked.
+    `find` checks illustrations by name and `parts` tells which parts they have; without them names
+    and parts go unchecked until the film is rendered.
     """
     problems: list[Problem] = []
     reader = _Reader(problems, house, find)
@@ -146,18 +151,40 @@ def parse_film(
     if scenes and scenes[0].captions and "？" not in scenes[0].captions[0].text:
         reader.refuse("scenes[0].captions[0]", "第一条字幕应是一个问题，以“？”提出")
     script = FilmScript(title, size, sound, poster_scene, tuple(scenes), ending)
+    if parts is not None:
+        problems.extend(_check_parts(script, parts))
     return (None if problems else script), problems
 
 
-def check_illustrations(script: FilmScript, find: Finder) -> list[Problem]:
-    """List what is wrong with the illustrations a script names."""
-    names = {
-        element.name: f"scenes[{index}]"
-        for index, scene in enumerate(script.scenes)
-        for element in scene.elements
+def check_illustrations(script: FilmScript, find: Finder, parts: PartsOf) -> list[Problem]:
+    """List what is wrong with the illustrations a script names and the parts it moves."""
+    problems = [
+        Problem(f"{path}.name", found.reason)
+        for path, element in _illustrations(script)
+        for found in find(element.name)
+    ]
+    return problems or _check_parts(script, parts)
+
+
+def _check_parts(script: FilmScript, parts: PartsOf) -> list[Problem]:
+    problems: list[Problem] = []
+    for path, element in _illustrations(script):
+        known = parts(element.name)
+        problems.extend(
+            Problem(f"{path}.parts.{part}", f"插图没有这个部件，有：{'、'.join(known)}")
+            for part in element.parts
+            if known and part not in known
+        )
+    return problems
+
+
+def _illustrations(script: FilmScript) -> list[tuple[str, Element]]:
+    return [
+        (f"scenes[{number}].elements[{index}]", element)
+        for number, scene in enumerate(script.scenes)
+        for index, element in enumerate(scene.elements)
         if element.kind == "illustration"
-    }
-    return [Problem(path, found.reason) for name, path in names.items() for found in find(name)]
+    ]
 
 
 def _read_size(data: Mapping[str, Any], reader: _Reader) -> tuple[int, int]:

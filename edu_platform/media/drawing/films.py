@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from edu_platform.media.drawing import palette, stage
 from edu_platform.media.drawing.film_scripts import FilmScript, check_illustrations
-from edu_platform.media.drawing.illustrations import finder
+from edu_platform.media.drawing.illustrations import finder, part_finder
 from edu_platform.media.drawing.lettering import fit_text, set_text
 from edu_platform.media.drawing.motion import arrive, settle, smooth, wave, window
 from edu_platform.media.drawing.palette import GROUNDS, INK, fill, stroke
@@ -195,7 +195,7 @@ def _canvas(size: tuple[int, int]) -> tuple[NDArray[np.uint8], Any, Any]:
 
 
 def _checked(script: FilmScript, illustrations: Path) -> None:
-    problems = check_illustrations(script, finder(illustrations))
+    problems = check_illustrations(script, finder(illustrations), part_finder(illustrations))
     if problems:
         raise CannotDrawError(problems)
 

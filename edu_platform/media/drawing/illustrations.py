@@ -49,6 +49,9 @@ _LARGEST: Final = 200_000
 Finder = Callable[[str], list[Problem]]
 """Checks an illustration by name and lists what is wrong with it."""
 
+PartsOf = Callable[[str], list[str]]
+"""Names the parts of an illustration that can be moved."""
+
 
 @dataclass(frozen=True, slots=True)
 class Illustration:
@@ -168,3 +171,15 @@ def finder(folder: Path) -> Finder:
         return []
 
     return find
+
+
+def part_finder(folder: Path) -> PartsOf:
+    """Make a look-up of an illustration's parts for the parser of films; an unfit one has none."""
+
+    def parts(name: str) -> list[str]:
+        try:
+            return load_illustration(folder, name).part_names()
+        except CannotDrawError:
+            return []
+
+    return parts

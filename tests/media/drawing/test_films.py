@@ -19,7 +19,7 @@ from edu_platform.media.drawing.films import (
     moving_share,
     render_film,
 )
-from edu_platform.media.drawing.illustrations import finder
+from edu_platform.media.drawing.illustrations import finder, part_finder
 from edu_platform.media.drawing.posters import House
 from edu_platform.media.drawing.problems import CannotDrawError
 from edu_platform.media.drawing.stage import CAPTION_TOP, HEIGHT, set_caption
@@ -177,28 +177,26 @@ def test_there_are_films_for_every_audience() -> None:
 
 @pytest.mark.parametrize("path", FILMS, ids=lambda path: path.stem)
 def test_a_shipped_film_is_sound_and_every_scene_moves(path: Path, house: House, illustrations: Path) -> None:
-    script, problems = parse_film(yaml.safe_load(path.read_text("utf-8")), finder(illustrations))
+    data = yaml.safe_load(path.read_text("utf-8"))
+    script, problems = parse_film(data, finder(illustrations), parts=part_finder(illustrations))
     assert script is not None, problems
     for number in range(1, len(script.scenes) + 1):
         assert moving_share(script, number, illustrations=illustrations) >= LEAST_MOVING_SHARE, number
     assert script.ending.seconds >= 5
     facts = film_facts(script, house=house)
     assert 40_000 <= facts.duration_ms <= 60_000
-    parts = {name for scene in script.scenes for element in scene.elements for name in element.parts}
-    known = {
-        part
-        for scene in script.scenes
-        for element in scene.elements
-        if element.kind == "illustration"
-        for part in _parts(illustrations, element.name)
-    }
-    assert parts <= known
 
 
-def _parts(illustrations: Path, name: str) -> list[str]:
-    from edu_platform.media.drawing.illustrations import load_illustration
-
-    return load_illustration(illustrations, name).part_names()
+def test_a_part_the_illustration_lacks_is_a_problem(
+    tmp_path: Path, house: House, illustrations: Path
+) -> None:
+    turn = [{"do": "turn", "at": 0, "to": 9}]
+    element = {"kind": "illustration", "name": "scales", "parts": {"beam": turn, "baem": turn}}
+    scenes = [{**GOOD["scenes"][0], "elements": [element]}]
+    _, problems = parse_film(GOOD | {"scenes": scenes}, parts=part_finder(illustrations))
+    assert [problem.path for problem in problems] == ["scenes[0].elements[0].parts.baem"]
+    with pytest.raises(CannotDrawError, match="baem"):
+        render_film(script_of(scenes=scenes), tmp_path / "f.mp4", house=house, illustrations=illustrations)
 
 
 @pytest.mark.parametrize("path", FILMS, ids=lambda path: path.stem)
