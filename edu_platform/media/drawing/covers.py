@@ -12,7 +12,7 @@ from edu_platform.media.drawing import palette
 from edu_platform.media.drawing.illustrations import NAME, Finder, load_illustration
 from edu_platform.media.drawing.lettering import Setting, fit_text, missing_characters, set_text
 from edu_platform.media.drawing.palette import GROUNDS
-from edu_platform.media.drawing.problems import CannotDrawError, Problem, read_text
+from edu_platform.media.drawing.problems import CannotDrawError, Problem, read_text, shown
 from edu_platform.media.drawing.sheet import draw_mark
 
 _WIDTH: Final = 1200.0
@@ -27,7 +27,7 @@ def check_cover(cover: Any, title: str = "", find: Finder | None = None) -> list
     name = read_text(cover, "illustration", problems, path="cover")
     ground = read_text(cover, "ground", problems, path="cover")
     if ground and ground not in GROUNDS:
-        problems.append(Problem("cover.ground", f"没有“{ground}”这种底色，可用：{'、'.join(GROUNDS)}"))
+        problems.append(Problem("cover.ground", f"没有“{shown(ground)}”这种底色，可用：{'、'.join(GROUNDS)}"))
     if name and not NAME.fullmatch(name):
         problems.append(Problem("cover.illustration", "插图名只能用小写字母、数字和连字符"))
     elif name and find is not None:

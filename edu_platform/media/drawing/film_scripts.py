@@ -13,7 +13,7 @@ from edu_platform.media.drawing.illustrations import NAME, Finder, PartsOf
 from edu_platform.media.drawing.lettering import fit_text, missing_characters
 from edu_platform.media.drawing.palette import GROUNDS
 from edu_platform.media.drawing.posters import SAMPLE_HOUSE, House
-from edu_platform.media.drawing.problems import Problem, read_number, read_text
+from edu_platform.media.drawing.problems import LONGEST_TEXT, Problem, read_number, read_text, shown
 from edu_platform.media.drawing.stage import (
     CAPTION_TOP,
     FLOOR,
@@ -29,6 +29,7 @@ from edu_platform.media.drawing.stage import (
 
 SECONDS_PER_CHARACTER: Final = 0.2
 MOST_SCENES: Final = 30
+MOST_ELEMENTS: Final = 24
 LONGEST_SCENE: Final = 30.0
 LONGEST_FILM: Final = 180.0
 _FOREVER: Final = 1e9
@@ -71,7 +72,7 @@ class _Reader:
     def choose(self, data: Mapping[str, Any], key: str, known: Sequence[str], default: str, path: str) -> str:
         value = data.get(key, default)
         if value not in known:
-            self.refuse(f"{path}.{key}" if path else key, f"不认识“{value}”，可用：{'、'.join(known)}")
+            self.refuse(f"{path}.{key}" if path else key, f"不认识“{shown(value)}”，可用：{'、'.join(known)}")
             return default or known[0]
         return str(value)
 
@@ -113,12 +114,13 @@ class _Reader:
         self.problems.extend(Problem(f"{path}.{key}", "没有这一项") for key in data if key not in keys)
 
     def letters(self, text: str, path: str) -> str:
+        """Fill the placeholder; a text with letters the font lacks becomes empty, its fit unasked."""
         missing = missing_characters(text)
         if missing:
             self.refuse(path, f"字体里没有这些字：{''.join(missing)}")
         for name in sorted(set(re.findall(r"\{([^{}]*)\}", text)) - {"hotline"}):
             self.refuse(path, f"不认识 {{{name}}}，只能用 {{hotline}}")
-        return text.replace("{hotline}", self.house.hotline)
+        return "" if missing else text.replace("{hotline}", self.house.hotline)
 
 
 def parse_film(
@@ -210,7 +212,7 @@ def _read_ending(data: Mapping[str, Any], reader: _Reader) -> Ending:
         reader.refuse("ending.claim", f"不超过 12 个字，现在是 {len(claim)} 个")
     filled = reader.letters(claim, "ending.claim")
     if (
-        claim
+        filled
         and fit_text(filled, WIDTH - 240, 250, largest=128, smallest=60, weight=900, most_lines=2) is None
     ):
         reader.refuse("ending.claim", "放不下，请改短")
@@ -238,6 +240,8 @@ def _read_scene(data: Mapping[str, Any], path: str, reader: _Reader) -> Scene:
         for where, item in reader.items(data, "elements", path)
         if (element := _read_element(item, where, seconds, reader)) is not None
     ]
+    if len(elements) > MOST_ELEMENTS:
+        reader.refuse(f"{path}.elements", f"一个场景里的人和物不超过 {MOST_ELEMENTS} 个")
     if not elements:
         reader.refuse(f"{path}.elements", "场景里要有会动的人或物")
     return Scene(ground, place, seconds, captions, tuple(elements), _read_camera(data, path, reader), turn)
@@ -253,8 +257,8 @@ def _read_captions(
     texts: list[tuple[str, float]] = []
     for index, text in enumerate(value):
         where = f"{path}.captions[{index}]"
-        if not isinstance(text, str) or not text.strip():
-            reader.refuse(where, "应为一段文字")
+        if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_TEXT:
+            reader.refuse(where, "应为一段不太长的文字")
             continue
         length = _check_caption(text.strip(), where, reader)
         texts.append((text.strip(), length * SECONDS_PER_CHARACTER))
@@ -286,7 +290,7 @@ def _read_camera(data: Mapping[str, Any], path: str, reader: _Reader) -> Camera:
         if (
             isinstance(point, list | tuple)
             and len(point) == 3
-            and all(isinstance(v, int | float) for v in point)
+            and all(isinstance(v, int | float) and abs(v) < 5000 for v in point)
             and 0.9 <= point[2] <= 2.5
         ):
             ends.append((float(point[0]), float(point[1]), float(point[2])))
@@ -310,8 +314,8 @@ _KINDS: Final[dict[str, tuple[set[str], float, str, str]]] = {
 
 def _read_element(data: Mapping[str, Any], path: str, seconds: float, reader: _Reader) -> Element | None:
     kind = data.get("kind")
-    if kind not in _KINDS:
-        reader.refuse(f"{path}.kind", f"不认识“{kind}”，可用：{'、'.join(_KINDS)}")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        reader.refuse(f"{path}.kind", f"不认识“{shown(kind)}”，可用：{'、'.join(_KINDS)}")
         return None
     own, usual_size, usual_enter, usual_idle = _KINDS[kind]
     reader.known(data, _COMMON | own, path)

@@ -67,10 +67,12 @@ def _advance(character: str, weight: int) -> float:
 
 
 def missing_characters(text: str) -> list[str]:
-    """List the characters the face cannot draw, each once, in their order."""
+    """List the characters the face cannot draw, each once, in their order; unprintable ones as U+0000."""
     face = typeface(400)
-    seen = dict.fromkeys(c for c in text if not c.isspace() and face.unicharToGlyph(ord(c)) == 0)
-    return list(seen)
+    seen = dict.fromkeys(
+        c for c in text if c not in " \n\u3000" and (not c.isprintable() or face.unicharToGlyph(ord(c)) == 0)
+    )
+    return [c if c.isprintable() else f"U+{ord(c):04X}" for c in seen]
 
 
 def _is_wide(character: str) -> bool:
@@ -255,7 +257,7 @@ def _break_paragraph(text: str, width: float, weight: int) -> tuple[str, ...] | 
 
     # reach[i]: the fewest lines for the first i pieces.
     fewest: list[int | None] = [0] + [None] * count
-    fits: dict[tuple[int, int], float] = {}
+    fits: list[dict[int, float]] = [{} for _ in range(count + 1)]
     for end in range(1, count + 1):
         for start in range(end - 1, -1, -1):
             measured = shape_line(between(start, end), weight).width
@@ -263,7 +265,7 @@ def _break_paragraph(text: str, width: float, weight: int) -> tuple[str, ...] | 
                 if measured > width + 2:
                     break
                 continue
-            fits[start, end] = measured
+            fits[end][start] = measured
             before = fewest[start]
             if before is not None and (fewest[end] is None or before + 1 < (fewest[end] or 0)):
                 fewest[end] = before + 1
@@ -276,10 +278,7 @@ def _break_paragraph(text: str, width: float, weight: int) -> tuple[str, ...] | 
     costs: list[dict[int, tuple[float, int]]] = [{} for _ in range(count + 1)]
     costs[0][0] = (0.0, 0)
     for end in range(1, count + 1):
-        for start in range(end):
-            if (start, end) not in fits:
-                continue
-            measured = fits[start, end]
+        for start, measured in sorted(fits[end].items()):
             price = ((measured - ideal) / max(1.0, ideal)) ** 2
             last = between(start, end).rstrip()[-1:]
             if end < count:

@@ -19,7 +19,7 @@ from edu_platform.media.drawing.illustrations import NAME, Finder, Illustration,
 from edu_platform.media.drawing.lettering import missing_characters
 from edu_platform.media.drawing.poster_parts import RIGHTS, Job
 from edu_platform.media.drawing.poster_templates import TEMPLATES
-from edu_platform.media.drawing.problems import CannotDrawError, Problem, read_text
+from edu_platform.media.drawing.problems import LONGEST_TEXT, CannotDrawError, Problem, read_text, shown
 from edu_platform.media.drawing.sheet import WIDTH, Placed, Sheet
 
 LONGEST_CLAIM: Final = 12
@@ -104,7 +104,7 @@ def parse_poster(
     problems: list[Problem] = []
     template = read_text(data, "template", problems)
     if template and template not in TEMPLATES:
-        problems.append(Problem("template", f"没有“{template}”这种模板，可用：{'、'.join(TEMPLATES)}"))
+        problems.append(Problem("template", f"没有“{shown(template)}”这种模板，可用：{'、'.join(TEMPLATES)}"))
     claim = read_text(data, "claim", problems)
     if len(claim) > LONGEST_CLAIM:
         problems.append(Problem("claim", f"主张不超过 {LONGEST_CLAIM} 个字，现在是 {len(claim)} 个"))
@@ -128,13 +128,13 @@ def parse_poster(
     texts = {"claim": claim, "call": call, "title": title}
     texts |= {f"points[{index}]": text for index, text in enumerate(points)}
     texts |= {f"elder_points[{index}]": text for index, text in enumerate(elder_points)}
-    for path, text in texts.items():
-        _check_letters(path, text, problems)
+    checked = [_check_letters(path, text, problems) for path, text in texts.items()]
+    drawable = all(checked)
     copy = PosterCopy(
         template, title, claim, tuple(points), tuple(elder_points), call, illustration, alt,
         tuple(audiences), tuple(rights),
     )  # fmt: skip
-    if template in TEMPLATES and claim and points and call and audiences and rights:
+    if drawable and template in TEMPLATES and claim and points and call and audiences and rights:
         laid: dict[Problem, None] = {}
         for size in PosterSize:
             for elder in (False, True):
@@ -151,7 +151,9 @@ def _read_points(data: Mapping[str, Any], key: str, problems: list[Problem]) -> 
         return []
     points: list[str] = []
     for index, item in enumerate(value):
-        if isinstance(item, str) and item.strip():
+        if isinstance(item, str) and len(item) > LONGEST_TEXT:
+            problems.append(Problem(f"{key}[{index}]", f"过长，不超过 {LONGEST_TEXT} 个字"))
+        elif isinstance(item, str) and item.strip():
             points.append(item.strip())
         else:
             problems.append(Problem(f"{key}[{index}]", "应为一段文字"))
@@ -168,16 +170,20 @@ def _read_names(data: Mapping[str, Any], key: str, known: set[str], problems: li
         if isinstance(item, str) and item in known:
             names.append(item)
         else:
-            problems.append(Problem(f"{key}[{index}]", f"不认识“{item}”，可用：{'、'.join(sorted(known))}"))
+            problems.append(
+                Problem(f"{key}[{index}]", f"不认识“{shown(item)}”，可用：{'、'.join(sorted(known))}")
+            )
     return names
 
 
-def _check_letters(path: str, text: str, problems: list[Problem]) -> None:
+def _check_letters(path: str, text: str, problems: list[Problem]) -> bool:
+    """Note letters the font lacks and unknown placeholders; tell whether the text can be set."""
     missing = missing_characters(text)
     if missing:
         problems.append(Problem(path, f"字体里没有这些字：{''.join(missing)}"))
     unknown = set(re.findall(r"\{([^{}]*)\}", text)) - {"hotline"}
     problems.extend(Problem(path, f"不认识 {{{name}}}，只能用 {{hotline}}") for name in sorted(unknown))
+    return not missing
 
 
 def lay_out(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+LONGEST_TEXT: Final = 400
+"""No single text of a poster or a film is longer; what fits is decided by its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,17 @@ class Problem:
 
     path: str
     reason: str
+
+    def __post_init__(self) -> None:
+        """Make both fit to be sent: what was read may hold halves of characters."""
+        for name in ("path", "reason"):
+            object.__setattr__(self, name, getattr(self, name).encode("utf-8", "replace").decode())
+
+
+def shown(value: object) -> str:
+    """Give a value as a reason may quote it: not longer than a line."""
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 class CannotDrawError(Exception):
@@ -36,6 +50,9 @@ def read_text(
         return ""
     if not isinstance(value, str) or not value.strip():
         problems.append(Problem(where, "应为一段文字"))
+        return ""
+    if len(value) > LONGEST_TEXT:
+        problems.append(Problem(where, f"过长，不超过 {LONGEST_TEXT} 个字"))
         return ""
     return value.strip()
 

@@ -261,3 +261,19 @@ def test_someone_who_enters_from_a_side_walks(illustrations: Path) -> None:
     assert acts == ["walk", "walk"]
     assert script.scenes[0].elements[0].x < 0
     assert moving_share(script, 1, illustrations=illustrations) > 0.2
+
+
+@pytest.mark.parametrize(
+    "nasty", ["\ud800？", "\x00", "长" * 5000, ["好"], {"a": 1}, -9, float("inf"), [float("nan")] * 3]
+)
+@pytest.mark.parametrize(
+    "key", ["kind", "at", "size", "who", "acts", "enter_at", "moves", "text", "name", "parts", "tone"]
+)
+def test_hostile_elements_are_refused_by_name(key: str, nasty: Any) -> None:
+    kinds = {"text": "sign", "tone": "sign", "name": "mark", "parts": "illustration"}
+    element = {"kind": kinds.get(key, "person"), "who": "friend", "name": "check", "text": "好"}
+    element = {k: v for k, v in element.items() if k != "who" or element["kind"] == "person"}
+    scene = {**GOOD["scenes"][0], "elements": [element | {key: nasty}], "captions": [nasty]}
+    script, problems = parse_film(GOOD | {"scenes": [scene]})
+    assert script is None
+    assert all(problem.reason.encode() for problem in problems)

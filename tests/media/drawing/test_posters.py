@@ -240,3 +240,15 @@ def test_templates_differ_at_a_glance(illustrations: Path, house: House) -> None
     looks = {template: glance(template) for template in TEMPLATES}
     for one, other in combinations(looks, 2):
         assert np.abs(looks[one] - looks[other]).mean() > 12, (one, other)
+
+
+@pytest.mark.parametrize(
+    "nasty", ["\ud800", "\u202e好", "\x00", "长" * 5000, [["好"]], {"a": 1}, 3, None, float("nan")]
+)
+@pytest.mark.parametrize("key", ["template", "claim", "call", "illustration", "title", "points", "rights"])
+def test_hostile_copy_is_refused_by_name(key: str, nasty: Any) -> None:
+    for value in (nasty, [nasty, nasty]):
+        copy, problems = parse_poster(GOOD | {key: value})
+        assert copy is None
+        assert any(problem.path.startswith(key) for problem in problems)
+        assert all(problem.reason.encode() for problem in problems)
