@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from edu_platform.library.content.run import Report
 
 ROOT = Path(__file__).parents[2] / "content"
-_TREE = click.argument(
-    "root", type=click.Path(path_type=Path, file_okay=False), default=ROOT, required=False
-)
+_TREE = click.argument("root", type=click.Path(path_type=Path, file_okay=False), default=ROOT, required=False)
 
 
 @click.group()
@@ -65,8 +63,10 @@ def import_with_progress(app: Flask, root: Path) -> Report:
             progress.update(task, description=f"导入{label}", completed=done, total=max(total, 1))
 
         try:
+            settings = app.config["EDU"]
+            tree = run.read(root, hotline=settings.hotline)  # before the transaction: nobody waits for it
             with writing() as session:
-                report = run.import_(session, root, settings=app.config["EDU"], progress=tell)
+                report = run.import_(session, root, settings=settings, progress=tell, tree=tree)
         except run.Refused as refused:
             progress.stop()
             _refuse(refused.report)
@@ -91,7 +91,9 @@ def _labels() -> dict[str, str]:
 
 
 def _read(report: Report) -> str:
-    return "，".join(f"{label} {report.read[name]}" for name, label in _labels().items() if name in report.read)
+    return "，".join(
+        f"{label} {report.read[name]}" for name, label in _labels().items() if name in report.read
+    )
 
 
 def _print_counts(report: Report) -> None:

@@ -274,14 +274,16 @@ class ArticleKind:
         hotline = self.settings.hotline
         blocks = self._blocks(shown.body)
         aloud = read_aloud(shown.meta["title"], blocks, shown.body, hotline)
-        for block in blocks:
-            if block["type"] == "image":
-                drawn = pictures.find_picture(session, self.settings, Picture(block["illustration"]))
-                block["picture"] = pictures.shown(drawn)
+        with_pictures = [
+            {**block, "picture": self._picture(session, block["illustration"])}
+            if block["type"] == "image"
+            else block
+            for block in blocks
+        ]
         return {
             **self.card(session, shown),
             "characters": characters(blocks),
-            "blocks": blocks,
+            "blocks": with_pictures,
             "remember": [item.replace("{hotline}", hotline) for item in shown.body["remember"]],
             "actions": [_call(item, hotline) for item in shown.body["actions"]],
             "laws": [
@@ -293,6 +295,9 @@ class ArticleKind:
 
     def _blocks(self, body: Mapping[str, Any]) -> list[Block]:
         return read_markdown(body["markdown"], hotline=self.settings.hotline).blocks
+
+    def _picture(self, session: Session, illustration: str) -> dict[str, Any] | None:
+        return pictures.shown(pictures.find_picture(session, self.settings, Picture(illustration)))
 
     def _illustrations(self, body: Mapping[str, Any]) -> list[Picture]:
         markdown = body.get("markdown")

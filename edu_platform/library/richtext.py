@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from markdown_it import MarkdownIt
@@ -311,11 +311,13 @@ def _too_large(text: str) -> tuple[int, str] | None:
     return None
 
 
+@lru_cache(maxsize=512)
 def read_markdown(text: str, *, hotline: str, first_line: int = 1) -> Read:
     """Read Markdown (CommonMark, tables, strikethrough; no HTML) into blocks; lines count from `first_line`.
 
     `{hotline}` becomes `hotline`. What is wrong is listed and left out: whatever comes in, what goes out is safe
-    to render. Text so large that reading it would cost seconds is not read at all.
+    to render. Text so large that reading it would cost seconds is not read at all. What was read is remembered:
+    callers must not change it.
     """
     reader = _Reader(hotline)
     large = _too_large(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -54,10 +54,27 @@ class Refused(Exception):
         self.report = report
 
 
+@dataclass(frozen=True)
+class Tree:
+    """Everything under a root, read and checked; kept, so that no transaction need wait for the reading."""
+
+    gathered: Gathered
+    problems: Problems
+
+    @property
+    def report(self) -> Report:
+        """Return what was found."""
+        return _report(self.gathered, self.problems)
+
+
+def read(root: Path, *, hotline: str = "95519") -> Tree:
+    """Read and check everything under `root`; needs no database."""
+    return Tree(*_gather(root, hotline))
+
+
 def check(root: Path, *, hotline: str = "95519") -> Report:
     """Read everything under `root` and return every problem, by file and line; needs no database."""
-    gathered, problems = _gather(root, hotline)
-    return _report(gathered, problems)
+    return read(root, hotline=hotline).report
 
 
 def import_(
@@ -66,16 +83,18 @@ def import_(
     *,
     settings: Settings,
     progress: Progress | None = None,
+    tree: Tree | None = None,
 ) -> Report:
     """Import what differs, as new revisions, within the caller's transaction; raise `Refused` with every problem.
 
     A piece goes the whole way: draft, case, approval of its digest by the import account, publication (now,
     or when its `publish_at` says). What staff have edited or withdrawn since is kept and reported. Columns and
-    pieces whose files are gone stay as they are.
+    pieces whose files are gone stay as they are. `tree` is `root`, if it has been read before.
     """
-    gathered, problems = _gather(root, settings.hotline)
+    tree = tree or read(root, hotline=settings.hotline)
+    gathered, problems = tree.gathered, Problems(tree.problems)
     if problems:
-        raise Refused(_report(gathered, problems))
+        raise Refused(tree.report)
     importer = _Importer(settings, import_account(session).id, problems, progress)
     counts: dict[str, Counts] = {}
     for section in sections.ordered():
@@ -222,9 +241,3 @@ class _Importer:
             "风险表述、重复段落，均无问题。"
         )
         review.approve(session, case, digest=revision.digest, by=self.account, comment=comment)
-
-
-def pieces_of(root: Path) -> Iterator[PieceSource]:
-    """Yield every piece under `root` that can be read; for tools."""
-    gathered, _ = _gather(root, "95519")
-    yield from gathered.pieces
