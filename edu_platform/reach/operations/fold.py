@@ -7,24 +7,20 @@ then takes the write lock, makes sure that nobody else folded meanwhile, and mer
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from pyroaring import BitMap
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import now
 from edu_platform.reach import queries
 from edu_platform.reach.models import (
-    WORDS,
+    NUMBERS,
     Beacon,
     Family,
     FoldMark,
-    Measure,
-    Scope,
     Span,
-    Tally,
     day_number,
     day_of,
 )
@@ -33,7 +29,6 @@ from edu_platform.reach.rules.grouping import PACKED, Cell, Columns, Counted, co
 
 MOST_AT_ONCE = 200_000
 _AMONG = 500
-_MEASURES, _SCOPES = WORDS[Measure], WORDS[Scope]
 
 
 @dataclass
@@ -53,17 +48,12 @@ def gather(session: Session, *, most: int = MOST_AT_ONCE) -> Gathered | None:
     upto = settled_id(session.connection())
     if upto <= after:
         return None
-    rows = read_log(
-        session.connection(),
-        "id > ? AND id <= ?",
-        (after, upto),
-        columns="id, ",
-        ending=f" ORDER BY id LIMIT {int(most)}",
+    last = session.scalar(
+        select(Beacon.id).where(Beacon.id > after).order_by(Beacon.id).offset(most - 1).limit(1)
     )
-    if not rows:
-        return None
-    upto = rows[-1][0] if len(rows) == most else upto
-    columns = Columns.of([row[1:] for row in rows])
+    upto = upto if last is None else min(last, upto)
+    rows = read_log(session.connection(), "id > ? AND id <= ?", (after, upto))
+    columns = Columns.of(rows)
     cells: dict[tuple[Family, Span], dict[Cell, Counted]] = {}
     for family, days in count(columns, Family).items():
         cells[family, Span.DAY] = days
@@ -95,11 +85,9 @@ def unfolded(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Beacon).where(Beacon.id > after)) or 0
 
 
-def read_log(
-    connection: Connection, where: str, parameters: tuple[Any, ...], *, columns: str = "", ending: str = ""
-) -> list[tuple[Any, ...]]:
-    """Return rows of the log as (…, packed, piece, number), as the driver gives them: they are many."""
-    text = f"SELECT {columns}{PACKED} AS packed, piece_id, number FROM beacon WHERE {where}{ending}"  # noqa: S608 - fixed text, values are bound
+def read_log(connection: Connection, where: str, parameters: tuple[Any, ...]) -> list[tuple[int, int, int]]:
+    """Return rows of the log as (packed, piece, number), as the driver gives them: they are many."""
+    text = f"SELECT {PACKED} AS packed, piece_id, number FROM beacon WHERE {where}"  # noqa: S608 - fixed text, values are bound
     if connection.dialect.name != "sqlite":
         text = text.replace("?", "%s")
     result = connection.exec_driver_sql(text, parameters)
@@ -131,42 +119,39 @@ def _merge(session: Session, family: Family, span: Span, cells: dict[Cell, Count
         page = by_page.setdefault((cell.day, cell.campaign_id), {})
         page[cell.value, cell.measure, cell.scope, cell.suspect] = counted
     chosen = queries.cells(family)
-    changed: list[dict[str, Any]] = []
-    made: list[dict[str, Any]] = []
+    changed: list[tuple[Any, ...]] = []
+    made: list[tuple[Any, ...]] = []
     for (day, campaign_id), page in by_page.items():
-        starts: date = day_of(day)
         values = sorted({key[0] for key in page})
         for first in range(0, len(values), _AMONG):
             parameters = {
                 "span": span,
-                "starts": starts,
+                "starts": day_of(day),
                 "campaign_id": campaign_id,
                 "among": values[first : first + _AMONG],
             }
             for row in session.execute(chosen, parameters):
-                key = (row.value, row.measure, row.scope, int(row.suspect))
-                more = page.pop(key, None)
+                more = page.pop((row.value, row.measure, row.scope, int(row.suspect)), None)
                 if more is not None:
                     persons = BitMap.deserialize(row.persons) | more.persons
-                    changed.append(
-                        {"id": row.id, "times": row.times + more.times, "persons": persons.serialize()}
-                    )
-        for (value, measure, scope, suspect), counted in page.items():
-            made.append(
-                {
-                    "family": family,
-                    "span": span,
-                    "starts": starts,
-                    "campaign_id": campaign_id,
-                    "value": value,
-                    "measure": _MEASURES[measure],
-                    "scope": _SCOPES[scope],
-                    "suspect": bool(suspect),
-                    "times": counted.times,
-                    "persons": counted.persons.serialize(),
-                }
-            )
-    if changed:
-        session.execute(update(Tally), changed)
-    if made:
-        session.execute(insert(Tally), made)
+                    changed.append((row.times + more.times, persons.serialize(), row.id))
+        head = (NUMBERS[Family][family], NUMBERS[Span][span], day, campaign_id)
+        made += [
+            (*head, value, measure, scope, bool(suspect), counted.times, counted.persons.serialize())
+            for (value, measure, scope, suspect), counted in page.items()
+        ]
+    _many(session, "UPDATE tally SET times = ?, persons = ? WHERE id = ?", changed)
+    _many(
+        session,
+        "INSERT INTO tally (family, span, starts, campaign_id, value, measure, scope, suspect, times, persons)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        made,
+    )
+
+
+def _many(session: Session, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    """Run a statement for every row as the driver does it: there may be a hundred thousand."""
+    if rows:
+        connection = session.connection()
+        text = statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s")
+        connection.exec_driver_sql(text, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ class Columns(NamedTuple):
     @classmethod
     def of(cls, rows: Sequence[tuple[int, int, int]]) -> Columns:
         """Turn rows of (packed, piece, number) into columns."""
-        flat = np.fromiter((value for row in rows for value in row), np.int64, 3 * len(rows)).reshape(-1, 3)
+        flat = np.fromiter(chain.from_iterable(rows), np.int64, 3 * len(rows)).reshape(-1, 3)
         return cls(flat[:, 0], flat[:, 1], flat[:, 2])
 
     def value(self, family: Family) -> Integers:
