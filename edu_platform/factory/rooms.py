@@ -12,6 +12,7 @@ from flask_smorest import Blueprint
 from flask_swagger_ui import get_swaggerui_blueprint
 from sqlalchemy.orm import Session
 
+from edu_platform.campaigns import operations as campaigns
 from edu_platform.campaigns.content import CAMPAIGNS
 from edu_platform.config.settings import Settings
 from edu_platform.core.web import Api
@@ -97,6 +98,9 @@ def _connect() -> None:
     learner_erased.connect(reach.on_learner_erased)
     favourited.connect(reach.on_favourited)
     attempts.attempt_started.connect(_visit)
+    attempts.attempt_started.connect(
+        campaigns.on_attempt_started
+    )  # settles the campaign that reach counts for
     attempts.attempt_started.connect(reach.on_attempt_started)
     attempts.attempt_submitted.connect(reach.on_attempt_submitted)
     attempts.attempt_passed.connect(reach.on_attempt_passed)
