@@ -67,6 +67,21 @@ def test_building_the_application_touches_no_database(settings):
     assert not touched
 
 
+def test_going_down_leaves_nothing_and_up_again_works(tmp_path):
+    from alembic import command
+    from sqlalchemy import inspect
+
+    from edu_platform.core.migration import configuration, plain_engine, upgrade
+
+    url = f"sqlite:///{tmp_path / 'migrated.sqlite3'}"
+    upgrade(url)
+    command.downgrade(configuration(url), "base")
+    engine = plain_engine(url)
+    assert set(inspect(engine).get_table_names()) == {"alembic_version"}
+    engine.dispose()
+    upgrade(url)
+
+
 def test_models_and_migrations_agree(app):
     with app.app_context(), db.engine.connect() as connection:
         context = MigrationContext.configure(
