@@ -66,17 +66,18 @@ def _row(name: str, path: str, environ: dict[str, str], folder: Path) -> tuple[s
 
 
 def _table(rows: list[tuple[str, Cost, Cost]]) -> str:
-    lines = [
-        "# What was measured",
-        "",
+    method = (
         f"`make bench`, {COUNT} requests a row over 16 connections, server on one core, client on another; "
         "CPU seconds per 1,000 requests of the whole server. Ceiling: an empty Flask view returning the same bytes "
         "from memory, on the same gunicorn with the same settings, in the same run. Rate limits off, since one "
-        "address sends everything; logs on.",
-        "",
+        "address sends everything; logs on."
+    )
+    machine = (
         f"Python {platform.python_version()}, Flask {version('flask')}, gunicorn {version('gunicorn')}, "
-        f"{platform.machine()}, {os.cpu_count()} cores.",
-        "",
+        f"{platform.machine()}, {os.cpu_count()} cores."
+    )
+    lines = [
+        *("# What was measured", "", method, "", machine, ""),
         "| what | CPU s / 1,000 | ceiling | ratio | requests / s | p99 ms |",
         "|---|---:|---:|---:|---:|---:|",
     ]

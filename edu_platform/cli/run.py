@@ -144,7 +144,8 @@ def command(content: Path) -> None:
         click.echo("材料没有变化。")
 
     household = _Household(settings.data_dir / "log")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for told in (signal.SIGTERM, signal.SIGINT):  # a shell in the background hands SIGINT on as ignored
+        signal.signal(told, lambda *_: sys.exit(0))
     try:
         if with_standin:
             household.start(
@@ -167,7 +168,7 @@ def command(content: Path) -> None:
         while True:
             time.sleep(1)
             household.look_after()
-    except (KeyboardInterrupt, SystemExit):
+    except SystemExit:
         click.echo("正在停止……")
     finally:
         household.stop()

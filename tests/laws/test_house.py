@@ -96,6 +96,21 @@ def test_models_and_migrations_agree(app):
         assert compare_metadata(context, Base.metadata) == []
 
 
+def test_somebody_answers_for_every_column_about_a_learner(whole_app):
+    """Export and erasure reach every table that knows of a learner."""
+    from edu_platform.people.operations.leaving import OWN_TABLES
+    from edu_platform.people.registry import holdings
+
+    claimed = {"learner"} | OWN_TABLES | {table for holding in holdings() for table in holding.tables}
+    about = {
+        table.name
+        for table in Base.metadata.tables.values()
+        if any(key.column.table.name == "learner" for column in table.columns for key in column.foreign_keys)
+        or any(column.name in {"learner_id", "visitor_id", "openid", "phone"} for column in table.columns)
+    }
+    assert about - claimed == set()
+
+
 @pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
 def test_requirements_are_pinned_with_hashes_and_name_no_index(name):
     text = (ROOT / "requirements" / name).read_text()

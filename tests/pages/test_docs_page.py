@@ -30,7 +30,8 @@ def page():
     with sync_playwright() as playwright:
         flags = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*flags, "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+            executable_path=CHROMIUM,
+            args=[*flags, "--disable-gpu", "--disable-background-networking", "--no-first-run"],
         )
         yield browser.new_page()
         browser.close()
