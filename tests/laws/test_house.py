@@ -136,3 +136,23 @@ def test_no_path_of_a_machine_stands_in_the_project():
         if path.suffix in {".py", ".md", ".toml", ".txt", ".yaml", ".sh", ".in"} and path.is_file():
             found += [name] if wrong.search(path.read_text()) else []
     assert not found
+
+
+def test_the_api_is_what_was_agreed(whole_app):
+    """A change of the API shows in the diff of docs/openapi.json: `edu openapi > docs/openapi.json`."""
+    import json
+
+    agreed = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    assert whole_app.test_client().get("/api/v1/openapi.json").get_json() == agreed
+
+
+def test_every_operation_says_in_chinese_or_english_what_it_does_and_how_it_is_guarded(whole_app):
+    document = whole_app.test_client().get("/api/v1/openapi.json").get_json()
+    assert document["openapi"] == "3.1.0"
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method == "parameters":
+                continue
+            assert operation.get("summary"), f"{method} {path}"
+            if "/staff/" in path and path != "/api/v1/staff/sessions":
+                assert operation.get("security"), f"{method} {path}"
