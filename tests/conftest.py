@@ -39,6 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "database" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
+    # the longest file first, so that the other worker has the rest to itself
+    items.sort(key=lambda item: "/e2e/" not in item.path.as_posix())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

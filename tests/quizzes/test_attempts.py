@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from sqlalchemy import select
 
@@ -7,6 +9,7 @@ from edu_platform.core.db import reading
 from edu_platform.quizzes import signals
 from edu_platform.quizzes.models import Attempt
 from edu_platform.quizzes.tasks import submit_overdue
+from tests.campaigns.publishing import campaign
 from tests.cast import elder, sign_in_learner, visitor
 from tests.quizzes.conftest import QUESTIONS, Taker, answer_to, single
 
@@ -36,8 +39,9 @@ def taker(app):
     return Taker(app, sign_in_learner(app))
 
 
-def test_a_learner_passes_a_quiz(desk, time, taker, heard):
+def test_a_learner_passes_a_quiz(desk, app, time, taker, heard):
     desk.publish()
+    campaign(app, "cr-2026", date(2026, 3, 9), date(2026, 3, 22))
     attempt = taker.start(campaign_code="cr-2026", channel_code="lobby")
     assert attempt["state"] == "in_progress"
     assert len(attempt["questions"]) == 5

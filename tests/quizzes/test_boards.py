@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import date
+
 from edu_platform.core.clock import now
 from edu_platform.core.db import reading, writing
 from edu_platform.people import operations as people
 from edu_platform.people.models import Learner, Purpose
 from edu_platform.people.rules import PURPOSES, pseudonym
 from edu_platform.quizzes import operations, queries
+from tests.campaigns.publishing import campaign
 from tests.cast import elder, sign_in_learner, visitor
 from tests.quizzes.conftest import Taker
 
@@ -116,6 +119,7 @@ def test_what_counts_for_a_campaign(desk, app, time):
     desk.publish("one")
     desk.publish("two", counts="last")
     desk.publish("contest", reveal="after_close", closes_at="2026-03-20T00:00:00+08:00")
+    campaign(app, "week", date(2026, 3, 9), date(2026, 3, 22))
     a, b, guest = agreeing(app), agreeing(app), Taker(app, visitor(app))
     a.sit(2, "one", campaign_code="week")
     a.sit(4, "one", campaign_code="week")
