@@ -19,7 +19,7 @@ import orjson
 from sqlalchemy import Engine, Select, event, func, select
 from sqlalchemy.orm import Session, load_only, undefer
 
-from edu_platform.core.clock import now
+from edu_platform.core.clock import day_end, local_day, now
 from edu_platform.core.errors import NotFound
 from edu_platform.core.paging import decode_cursor, encode_cursor
 from edu_platform.core.vocabulary import Audience, Right
@@ -143,8 +143,11 @@ class Catalogue:
     def _look(self, moment: datetime) -> Generation:
         with Session(self._engine) as session:
             row = session.scalar(queries.version())
-            until = session.scalar(queries.next_boundary(moment))
+            boundary = session.scalar(queries.next_boundary(moment))
             token, popularity = (row.token, row.popularity) if row else (None, None)
+        # Campaigns begin and end at midnight, and the daily quiz changes.
+        midnight = day_end(local_day(moment))
+        until = midnight if boundary is None else min(boundary, midnight)
         # A new pool means another database behind the same address: restored, or forked.
         return Generation(token, popularity, moment, until, self._engine.pool)
 

@@ -330,12 +330,16 @@ def set_placements(
     ends_at: datetime,
 ) -> None:
     """Say which pieces (by id) a campaign carries, and when; replaces what was said before of that campaign."""
-    session.execute(delete(Placement).where(Placement.campaign_code == campaign_code))
+    carried = Placement.campaign_code == campaign_code
+    before = set(session.scalars(select(Placement.piece_id).where(carried)))
+    session.execute(delete(Placement).where(carried))
     session.add_all(
         Placement(piece_id=piece_id, campaign_code=campaign_code, starts_at=starts_at, ends_at=ends_at)
         for piece_id in sorted(set(pieces))
     )
     session.flush()
+    for piece_id in sorted(before | set(pieces)):
+        refresh(session, piece_id)
     touch(session)
 
 

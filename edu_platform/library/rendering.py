@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import ZONE
 from edu_platform.library.kinds import Kind, Shown
-from edu_platform.library.models import Piece, Revision
+from edu_platform.library.models import Piece, Placement, Revision
 
 _FILE = re.compile(rb"/media/([0-9a-f]{64})\b")
 
@@ -67,6 +68,19 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(ZONE).isoformat(timespec="milliseconds")
 
 
+def _campaigns(session: Session, piece_id: int) -> list[dict[str, str]]:
+    """Return which campaigns carry the piece, and when; outside the approved digest."""
+    rows = session.scalars(
+        select(Placement)
+        .where(Placement.piece_id == piece_id)
+        .order_by(Placement.starts_at, Placement.campaign_code)
+    )
+    return [
+        {"code": row.campaign_code, "starts_at": stamp(row.starts_at), "ends_at": stamp(row.ends_at)}
+        for row in rows
+    ]
+
+
 def render(
     session: Session,
     kind: Kind,
@@ -87,6 +101,7 @@ def render(
         "audiences": meta["audiences"],
         "rights": meta["rights"],
         "column": meta["column"],
+        "campaigns": _campaigns(session, shown.piece_id),
         "cover": None,
         "published_at": stamp(published_at),
         "updated_at": stamp(updated_at),

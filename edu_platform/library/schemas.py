@@ -98,6 +98,14 @@ class Highlight(Shape):
     excerpt = fields.List(fields.Nested(Part), required=True)
 
 
+class Carried(Shape):
+    """A campaign that carries the piece, and when."""
+
+    code = fields.String(required=True)
+    starts_at = When(required=True)
+    ends_at = When(required=True)
+
+
 class Card(ma.Schema):
     """A piece in a list; each kind adds fields of its own."""
 
@@ -114,6 +122,7 @@ class Card(ma.Schema):
     audiences = fields.List(fields.Enum(Audience, by_value=True), required=True)
     rights = fields.List(fields.Enum(Right, by_value=True), required=True)
     column = fields.String(required=True)
+    campaigns = fields.List(fields.Nested(Carried), required=True)
     cover = fields.Nested(Picture, required=True, allow_none=True)
     published_at = When(required=True)
     updated_at = When(required=True)

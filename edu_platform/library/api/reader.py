@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
-from flask import Response, current_app, request
+from flask import Response, current_app
 
 from edu_platform.config.settings import Settings
-from edu_platform.core.db import db
+from edu_platform.core.limits import limiter
 from edu_platform.core.vocabulary import (
     ACTIONS,
     AgeBand,
@@ -24,7 +24,8 @@ from edu_platform.core.vocabulary import (
 )
 from edu_platform.core.web import blueprint
 from edu_platform.library import catalogue, rules
-from edu_platform.library.catalogue import Make, Wanted
+from edu_platform.library.answering import answer
+from edu_platform.library.catalogue import Wanted
 from edu_platform.library.schemas import (
     CardList,
     ColumnList,
@@ -39,18 +40,8 @@ from edu_platform.people import guards
 pieces = blueprint("pieces", prefix="/pieces", description="内容：列表、搜索、详情")
 columns = blueprint("columns", prefix="/columns", description="栏目")
 vocabulary = blueprint("vocabulary", prefix="/vocabulary", description="用语表")
-
-
-def _answer(make: Make, *, by_reads: bool = False) -> Response:
-    """Answer from what is kept under this path and query, else with what `make` makes."""
-    key = f"{request.path}?{request.query_string.decode('latin-1')}"
-    fresh = catalogue.catalogue_of(db.engine).answer(key, make, by_reads=by_reads)
-    status, headers, body = catalogue.choose(
-        fresh,
-        if_none_match=request.headers.get("If-None-Match"),
-        accept_encoding=request.headers.get("Accept-Encoding"),
-    )
-    return Response(body, status=status, headers=headers)
+for _room in (pieces, columns, vocabulary):
+    limiter.exempt(_room)  # `library.answering` counts what is made
 
 
 @pieces.get("")
@@ -60,7 +51,7 @@ def _answer(make: Make, *, by_reads: bool = False) -> Response:
 def list_pieces(wanted: dict[str, Any]) -> Response:
     """List pieces by kind, audience, column, right, campaign or words; newest or most read first, best match with words."""
     asked = Wanted(**wanted)
-    return _answer(
+    return answer(
         lambda session, at: catalogue.pieces(session, at, asked), by_reads=asked.sort == "most_read"
     )
 
@@ -72,7 +63,7 @@ def list_pieces(wanted: dict[str, Any]) -> Response:
 def get_piece(arguments: dict[str, Any], slug: str) -> Response:
     """Return a piece in full."""
     del arguments
-    return _answer(lambda session, at: catalogue.page(session, at, slug))
+    return answer(lambda session, at: catalogue.page(session, at, slug))
 
 
 @pieces.get("/<slug>/related")
@@ -82,7 +73,7 @@ def get_piece(arguments: dict[str, Any], slug: str) -> Response:
 def list_related(arguments: dict[str, Any], slug: str) -> Response:
     """List what goes with a piece, each with the reason."""
     del arguments
-    return _answer(lambda session, at: catalogue.related(session, at, slug))
+    return answer(lambda session, at: catalogue.related(session, at, slug))
 
 
 @columns.get("")
@@ -92,7 +83,7 @@ def list_related(arguments: dict[str, Any], slug: str) -> Response:
 def list_columns(arguments: dict[str, Any]) -> Response:
     """List the columns."""
     del arguments
-    return _answer(catalogue.columns)
+    return answer(catalogue.columns)
 
 
 @vocabulary.get("")
@@ -102,7 +93,7 @@ def list_columns(arguments: dict[str, Any]) -> Response:
 def get_vocabulary(arguments: dict[str, Any]) -> Response:
     """Return every word of the API with its Chinese name."""
     del arguments
-    return _answer(lambda *_: orjson.dumps(_words()))
+    return answer(lambda *_: orjson.dumps(_words()))
 
 
 def _labelled(words: Iterable[StrEnum]) -> list[dict[str, str]]:
