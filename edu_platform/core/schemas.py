@@ -171,4 +171,5 @@ class Problem(Shape):
     code = fields.String(required=True)
     detail = fields.String(required=True)
     request_id = fields.String(required=True)
-    errors = fields.List(fields.Nested(ProblemField))
+    errors = fields.List(fields.Nested(ProblemField), metadata={"description": "有误的字段，至多 20 个"})
+    errors_left_out = fields.Integer(metadata={"description": "没有列出的还有几个"})

@@ -15,13 +15,14 @@ from typing import Any, ParamSpec, TypeVar
 
 import flask_smorest
 import marshmallow as ma
-from flask import Response, current_app, g, make_response, request
+from flask import Flask, Response, current_app, g, make_response, request
 from sqlalchemy import select
 from webargs.flaskparser import FlaskParser
 
 from edu_platform.core.db import writing
 from edu_platform.core.errors import BadRequest, FieldError, InProgress, Invalid, UnsupportedMedia
 from edu_platform.core.models import IdempotentAnswer
+from edu_platform.core.openapi import Refusals, register_refusals
 
 DEEPEST = 24
 P = ParamSpec("P")
@@ -104,7 +105,14 @@ def blueprint(name: str, *, prefix: str, description: str) -> Blueprint:
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest is untyped
-    """The OpenAPI layer; errors are left to `core.problems`, which keeps their headers."""
+    """The OpenAPI layer; errors are left to `core.problems`, which keeps their headers, and described by `core.openapi`."""
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__(app, spec_kwargs={"extra_plugins": [Refusals()]})
+
+    def _register_responses(self) -> None:
+        """Describe every refusal as problem details."""
+        register_refusals(self.spec, self.DEFAULT_ERROR_RESPONSE_NAME)
 
     def _register_error_handlers(self) -> None:
         """Register none: one table of the house turns every error into problem details."""
