@@ -19,7 +19,7 @@ from edu_platform.library.content import sections
 from edu_platform.library.content.language import note_numbers, note_risky
 from edu_platform.library.content.pieces import passages_of
 from edu_platform.library.content.sections import Counts, Gathered, PieceSource
-from edu_platform.library.models import ContentImport, Piece, Revision, RevisionState
+from edu_platform.library.models import CatalogueEntry, ContentImport, Piece, Revision, RevisionState
 from edu_platform.library.pictures import SHIPPED
 from edu_platform.library.source import Problem, Problems, files_under
 from edu_platform.people.operations import import_account
@@ -104,6 +104,9 @@ def import_(
         importer.end()
     if problems:
         raise Refused(_report(gathered, problems))
+    # another release or another hotline renders the same revisions to other pages
+    for piece_id in session.scalars(select(CatalogueEntry.piece_id).distinct()).all():
+        operations.refresh(session, piece_id)
     session.merge(ContentImport(id=1, fingerprint=fingerprint(root, settings), imported_at=now()))
     report = _report(gathered, problems)
     return Report(report.problems, report.read, counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from sqlalchemy import func, select
 from edu_platform.config.settings import Settings
 from edu_platform.core.db import db, writing
 from edu_platform.core.models import Base
-from edu_platform.library import operations, queries
+from edu_platform.library import kinds, operations, queries
+from edu_platform.library.articles import ArticleKind
 from edu_platform.library.content import run
 from edu_platform.library.content.run import Refused, Report
 from edu_platform.library.models import CatalogueEntry, Piece, Revision
@@ -294,3 +296,21 @@ def test_progress_is_told(library: Flask, tree: Path, settings: Settings) -> Non
     assert ("图文", 1, 2) in told
     assert ("图文", 2, 2) in told
     assert ("海报", 1, 1) in told
+
+
+def test_another_hotline_reaches_pages_that_are_published_already(
+    library: Flask, tree: Path, settings: Settings
+) -> None:
+    bring(tree, settings)
+    with library.test_client() as client:
+        assert "拨打 95519" in client.get("/api/v1/pieces/hang-up-first").text
+        changed = replace(settings, hotline="4008001234")
+        kinds.register(ArticleKind(changed))
+        try:
+            report = bring(tree, changed)
+        finally:
+            kinds.register(ArticleKind(settings))
+        assert report.counts["articles"].same == 2, "no new revision: what was approved stands"
+        page = client.get("/api/v1/pieces/hang-up-first").text
+        assert "拨打 4008001234" in page
+        assert "95519" not in page
