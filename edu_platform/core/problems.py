@@ -16,6 +16,8 @@ from edu_platform.core.errors import DomainError, FieldError, Invalid, NotNow
 from edu_platform.core.web import field_errors
 
 MOST_ERRORS = 20
+MOST_CHARACTERS = 500
+"""Of a field's name or a reason: either may quote the input."""
 _TITLES = {
     400: "请求有误", 401: "请先登录", 403: "没有权限", 404: "没有找到", 405: "不支持的方法", 406: "无法提供所需格式",
     408: "请求超时", 409: "状态冲突", 410: "已不存在", 411: "缺少长度", 412: "条件不符", 413: "内容过大", 414: "地址过长",
@@ -38,6 +40,12 @@ _SQLITE_PASSING = (
 _PG_PASSING = ("08", "40001", "40P01", "53", "55P03", "57P")
 
 
+def _shown(text: str) -> str:
+    """Return text that may quote what was sent, as it can be sent back: valid and not endless."""
+    whole = text.encode("utf-8", "backslashreplace").decode()
+    return whole if len(whole) <= MOST_CHARACTERS else whole[: MOST_CHARACTERS - 1] + "…"
+
+
 def problem(
     status: int,
     *,
@@ -58,7 +66,8 @@ def problem(
     }
     if errors:
         body["errors"] = [
-            {"field": e.field, "reason": e.reason, "code": e.code} for e in errors[:MOST_ERRORS]
+            {"field": _shown(e.field), "reason": _shown(e.reason), "code": e.code}
+            for e in errors[:MOST_ERRORS]
         ]
         if len(errors) > MOST_ERRORS:
             body["errors_left_out"] = len(errors) - MOST_ERRORS

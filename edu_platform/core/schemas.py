@@ -24,7 +24,12 @@ _WORDS: dict[type[Any], dict[str, str]] = {
     fields.Boolean: {"invalid": "应为 true 或 false。"},
     fields.DateTime: {"invalid": "应为 RFC 3339 时间。", "format": "无法表示为时间。"},
     fields.AwareDateTime: {"invalid": "应为 RFC 3339 时间。", "invalid_awareness": "时间须带时区。"},
-    fields.Date: {"invalid": "应为日期，如 2026-03-15。"},
+    fields.Date: {
+        "invalid": "应为日期，如 2026-03-15。",
+        "invalid_awareness": "应为日期，如 2026-03-15。",
+        "format": "无法表示为日期。",
+    },
+    fields.Email: {"invalid": "应为电子邮箱地址。"},
     fields.List: {"invalid": "应为列表。"},
     fields.Dict: {"invalid": "应为对象。"},
     fields.Nested: {"type": "应为对象。"},
@@ -46,6 +51,8 @@ validate.Range.message_gte, validate.Range.message_gt = "不小于", "大于"
 validate.Range.message_lte, validate.Range.message_lt = "不大于", "小于"
 validate.OneOf.default_message = "应为下列之一：{choices}。"
 validate.Regexp.default_message = "格式不正确。"
+validate.Email.default_message = "应为电子邮箱地址。"
+validate.URL.default_message = "应为网址。"
 
 LARGEST_ID = 2**63 - 1
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)

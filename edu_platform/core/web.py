@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import flask_smorest
@@ -18,6 +18,7 @@ import marshmallow as ma
 from flask import Flask, Response, current_app, g, make_response, request
 from sqlalchemy import select
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import UnicodeConverter
 
 from edu_platform.core.db import writing
 from edu_platform.core.errors import BadRequest, FieldError, InProgress, Invalid, UnsupportedMedia
@@ -27,6 +28,7 @@ from edu_platform.core.openapi import Refusals, register_refusals
 DEEPEST = 24
 P = ParamSpec("P")
 R = TypeVar("R")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -77,6 +79,27 @@ def read_json() -> Any:
         raise BadRequest("请求体不是有效的 JSON。", code="bad_json") from bad
 
 
+def _unstorable(value: Any, where: str = "") -> Iterator[FieldError]:
+    """Name every text in a body that is none: NUL, which PostgreSQL refuses, and halves of characters, which UTF-8 lacks."""
+    if isinstance(value, str):
+        if found := _UNSTORABLE.search(value):
+            yield FieldError(where or "body", f"含有不允许的字符 U+{ord(found[0]):04X}。")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            name = f"{where}.{key}" if where else key
+            if found := _UNSTORABLE.search(key):
+                yield FieldError(name, f"字段名含有不允许的字符 U+{ord(found[0]):04X}。")
+            yield from _unstorable(inner, name)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _unstorable(inner, f"{where}[{index}]")
+
+
+def _refuse_unstorable(value: Any) -> None:
+    if errors := list(_unstorable(value)):
+        raise Invalid(errors)
+
+
 class Parser(FlaskParser):
     """Reads arguments strictly: unknown query parameters are refused, bodies go through `read_json`."""
 
@@ -90,7 +113,23 @@ class Parser(FlaskParser):
         del schema
         if not req.get_data(cache=True) and not req.mimetype:
             return {}
-        return read_json()
+        body = read_json()
+        if b"\\u" in req.get_data(cache=True):  # only an escape can bring them in
+            _refuse_unstorable(body)
+        return body
+
+    def load_querystring(self, req: Any, schema: ma.Schema) -> Any:
+        """Return the query's parameters."""
+        _refuse_unstorable({name: "".join(values) for name, values in req.args.lists()})
+        return super().load_querystring(req, schema)
+
+
+class PathText(UnicodeConverter):
+    """A part of a path: whatever a database can be asked for; anything else is no address of ours."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.regex = self.regex.replace("[^/]", r"[^/\x00]")
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
@@ -108,6 +147,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest is untyped
     """The OpenAPI layer; errors are left to `core.problems`, which keeps their headers, and described by `core.openapi`."""
 
     def __init__(self, app: Flask) -> None:
+        app.url_map.converters["default"] = app.url_map.converters["string"] = PathText
         super().__init__(app, spec_kwargs={"extra_plugins": [Refusals()]})
 
     def _register_responses(self) -> None:

@@ -18,6 +18,7 @@ from edu_platform.core.web import Api, blueprint, repeatable
 
 class Thing(Shape):
     name = PlainText(most=20, least=1, required=True)
+    secret = ma.fields.String()
     count = ma.fields.Integer(strict=True, validate=ma.validate.Range(min=1, max=9))
     when = When()
     parent = Id()
@@ -26,6 +27,7 @@ class Thing(Shape):
 
 class Part(Shape):
     size = ma.fields.Integer(required=True)
+    note = ma.fields.Raw()
 
 
 @pytest.fixture
@@ -161,6 +163,62 @@ def test_a_wrong_field_is_named_in_chinese(call, body, field):
     assert answer.status_code == 422, answer.json
     assert set(errors(answer)) == {field}
     assert any("\u4e00" <= character <= "\u9fff" for character in errors(answer)[field])
+
+
+@pytest.mark.parametrize("half", ["\\u0000", "\\ud800", "\\uDFFF", "x\\udbff"])
+def test_halves_of_characters_are_refused_wherever_they_stand(call, half):
+    """A field that is not text for people (a password, a code) takes whatever JSON spells, and so do names of fields."""
+    for body in (
+        f'{{"name": "x", "secret": "{half}"}}',
+        f'{{"name": "x", "parts": [{{"size": 1, "note": ["{half}"]}}]}}',
+        f'{{"name": "x", "{half}": 1}}',
+        f'"{half}"',
+    ):
+        answer = post(call, body)
+        assert answer.status_code == 422, body
+        assert all(reason.startswith(("含有", "字段名含有")) for reason in errors(answer).values()), body
+
+
+def test_a_pair_of_halves_is_a_character(call):
+    assert post(call, '{"name": "\\ud83d\\ude00"}').json == {"name": "😀"}
+
+
+def test_a_name_without_end_is_not_sent_back_whole(call):
+    answer = post(call, '{"name": "x", "' + "k" * 50_000 + '": 1}')
+    assert answer.status_code == 422
+    assert len(answer.data) < 2_000
+
+
+def test_nul_in_an_address_reaches_no_database(client):
+    assert client.get("/api/v1/pieces/a%00b").status_code == 404
+    assert client.get("/api/v1/attempts/%00").status_code in {401, 404}
+    answer = client.get("/api/v1/pieces?q=a%00b")
+    assert (answer.status_code, set(errors(answer))) == (422, {"q"})
+
+
+def test_every_reason_of_every_shape_is_chinese(app):
+    """Whatever field or check a room uses, what it says was translated."""
+    english = set()
+    kinds = [Shape]
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        for field in kind().fields.values():
+            every = [field, field.inner] if isinstance(field, ma.fields.List) else [field]
+            for one in every:
+                said = [*one.error_messages.values()]
+                for check in one.validators:
+                    said += [
+                        text
+                        for name, text in vars(check).items()
+                        if name in {"error", "message_min", "message_max", "message_all"} and text
+                    ]
+                english |= {
+                    f"{type(one).__name__}: {text}"
+                    for text in said
+                    if isinstance(text, str) and not any("\u4e00" <= each <= "\u9fff" for each in text)
+                }
+    assert not english
 
 
 def test_an_unknown_query_parameter_is_refused(client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -87,6 +88,11 @@ def send(app: Flask, clock: Clock) -> Callable[..., Any]:
             for one in beacons
         ]
         body = {"sent_at": (sent_at or clock()).isoformat(), "beacons": filled, **changes}
-        return app.test_client().post("/api/v1/beacons", json=body, headers=headers)
+        return app.test_client().post(
+            "/api/v1/beacons",
+            data=json.dumps(body),  # escapes what UTF-8 cannot hold
+            content_type="application/json",
+            headers=headers,
+        )
 
     return post

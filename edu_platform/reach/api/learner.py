@@ -140,7 +140,7 @@ def _read_piecemeal(raw: bytes) -> tuple[Any, list[BeaconIn | tuple[str | None, 
         sent_at = msgspec.convert(data["sent_at"], Moment)
     except KeyError:
         errors.append(FieldError("sent_at", "必填。", "required"))
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         errors.append(FieldError("sent_at", "应为带时区的 RFC 3339 时间。", "bad_time"))
     items = data.get("beacons")
     if "beacons" not in data:
@@ -157,13 +157,24 @@ def _read_piecemeal(raw: bytes) -> tuple[Any, list[BeaconIn | tuple[str | None, 
     return sent_at, [_read_one(item) for item in items]
 
 
+def _is_text(text: str) -> bool:
+    """Say whether it holds whole characters only: JSON's escapes can spell halves, which msgspec cannot read."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _read_one(item: Any) -> BeaconIn | tuple[str | None, Refusal]:
     if not isinstance(item, dict):
         return None, Refusal("beacon", "not_an_object", "应为对象。")
     given = item.get("id")
     name = given if isinstance(given, str) and BEACON_ID.fullmatch(given) else None
     for field, value in item.items():
-        if value is None and field in _WRONG:
+        if not _is_text(field):
+            return name, Refusal("beacon", "unknown_field", "不认识的字段。")
+        if field in _WRONG and (value is None or (isinstance(value, str) and not _is_text(value))):
             return name, Refusal(field, *_WRONG[field])
     try:
         return msgspec.convert(item, BeaconIn)
