@@ -1,12 +1,15 @@
 """Turn written Chinese into what a voice should say: sentence by sentence, numbers and signs in words.
 
 Pure text in, pure text out. Telephone numbers are said digit by digit, years too; amounts, shares, dates and
-times as people say them; letters of an abbreviation one by one; marks that are only seen are left out.
+times as people say them; letters of an abbreviation one by one; signs of arithmetic and numbers in circles in
+words; arrows as pauses; marks that are only seen are left out.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Callable
 from typing import Final
 
 _DIGITS: Final = "零一二三四五六七八九"
@@ -23,7 +26,10 @@ _RANGE: Final = r"\s*[~～—–-]{1,2}\s*"
 
 _SENTENCE_END: Final = "。！？!?；;…"
 _CLOSING: Final = "”’」』）)》】"
-_QUIET: Final = re.compile(r"[“”‘’「」『』《》〈〉【】\[\]*_`#|·•]")
+_QUIET: Final = re.compile(r"[“”‘’「」『』《》〈〉【】\[\]*_`#|·•※★☆●○◆◇■□▲△▼▽▶►✓✔✗✘√]")
+_CIRCLED: Final = re.compile(r"(?P<before>第\s*|)(?P<sign>[①-⒛❶-❿➀-➓㈠-㈩㊀-㊉])")
+_BRACKET: Final = re.compile(r"[（(][^（()）\n]*[）)]")
+_COUNT: Final = r"(?<=[\d%％元万亿倍])"
 
 
 def digits(number: str) -> str:
@@ -101,6 +107,40 @@ def _counted(found: re.Match[str]) -> str:
     return amount(number) + after
 
 
+def _circled(found: re.Match[str]) -> str:
+    """Say a number in a circle: 第①步 as an ordinal, before an item with a pause."""
+    said = "第" + cardinal(int(unicodedata.numeric(found["sign"])))
+    return said if found["before"] else f"，{said}，"
+
+
+def _left_out(found: re.Match[str]) -> str:
+    """Say a cross between words: times in a formula, else somebody who is not named."""
+    if len(found[0]) == 1 and re.search("[=＝÷≈]", found.string):
+        return "乘以"
+    return "某" * min(len(found[0]), 2)
+
+
+# Before the numbers, while figures are still seen: what a sign means depends on what it stands between.
+_SIGNS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
+    (_CIRCLED, _circled),
+    (re.compile(rf"{_COUNT}\s*(?:→|->|⇒)\s*(?=[\d¥￥])"), "到"),
+    (re.compile(r"\s*(?:[→⇒➡➜←↑↓↔]|[-=]>)\s*"), "，"),
+    (re.compile(rf"{_COUNT}\s*[×✕✖*]\s*(?=[\d¥￥（(])"), "乘以"),
+    (re.compile(r"(?<=[\u4e00-\u9fff）)])\s*[×✕✖]\s*(?=\d)|(?<=[\u4e00-\u9fff）)])\s+[×✕✖]\s+"), "乘以"),
+    # a name or a figure left out on purpose, as in 王×、××公司
+    (re.compile(r"×{2,}(?=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff])×+"), _left_out),
+    (re.compile(r"[×✕✖]"), "，"),
+    (re.compile(r"(?<=[\d岁天年元万])\s*\+(?=\s*(?:$|[^\s\d¥￥A-Za-z\u4e00-\u9fff（(]))"), "以上"),
+    (re.compile(r"(?<![\d.])[-−](?=\d+(?:\.\d+)?\s*℃)"), "零下"),
+    *(
+        (re.compile(rf"\s*{sign}\s*"), said)
+        for sign, said in (
+            ("÷", "除以"), (r"\+", "加"), ("＋", "加"), ("≈", "约等于"), ("≠", "不等于"), ("[≥≧]", "大于等于"),
+            ("[≤≦]", "小于等于"), ("=+|＝", "等于"), ("±", "正负"), ("㎡", "平方米"), ("−", "减"),
+        )
+    ),
+)  # fmt: skip
+
 _RULES: Final = (
     (re.compile(r"(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)"), lambda m: _date(m[1], m[2], m[3])),
     (re.compile(r"(?<!\d)(\d{4})/(\d{1,2})/(\d{1,2})(?!\d)"), lambda m: _date(m[1], m[2], m[3])),
@@ -130,7 +170,7 @@ _RULES: Final = (
 def spoken(text: str) -> str:
     """Return how `text` is said aloud; law articles already in words (第十六条) stay as they are."""
     text = text.replace("\u3000", " ").strip()
-    for pattern, say in _RULES:
+    for pattern, say in (*_SIGNS, *_RULES):
         text = pattern.sub(say, text)
     # letters one by one when they are capitals (APP, ATM); words keep their shape
     text = re.sub(r"(?<![A-Za-z])[A-Z]{2,6}(?![A-Za-z])", lambda m: " ".join(m[0]), text)
@@ -141,13 +181,10 @@ def spoken(text: str) -> str:
         ("～", "到"),
         ("~", "到"),
         ("&", "和"),
-        ("+", "加"),
-        ("=", "等于"),
-        ("×", "乘"),
         ("℃", "摄氏度"),
     ):
         text = text.replace(sign, said)
-    text = re.sub(r"[（(]\s*([^（()）]*?)\s*[）)]", r"，\1，", text)
+    text = re.sub(r"\s*[（()）]\s*", "，", text)  # paired or, where a long bracket was parted, alone
     text = _QUIET.sub("", text)
     text = re.sub(r"\s*\n\s*", "，", text)
     text = re.sub(r"(?<=[\u4e00-\u9fff，。！？；：、])\s+|\s+(?=[\u4e00-\u9fff，。！？；：、])", "", text)
@@ -157,12 +194,23 @@ def spoken(text: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Part a text into sentences of at most 120 characters, each with its closing mark and quotes."""
+    """Part a text into sentences of at most 120 characters, each with its closing mark and quotes.
+
+    A bracket that holds several sentences stays in one piece, unless that were too long for one breath.
+    """
     found: list[str] = []
     start = 0
     position = 0
+    # up to where a full stop ends nothing: the last one before a closing bracket ends the bracket
+    within = {
+        span.start(): len(span[0].rstrip(_CLOSING).rstrip(_SENTENCE_END)) + span.start()
+        for span in _BRACKET.finditer(text)
+        if len(span[0]) <= _LONGEST
+    }
     while position < len(text):
-        if text[position] in _SENTENCE_END or text[position] == "\n":
+        if within.get(position, 0) > position:
+            position = within[position]
+        elif text[position] in _SENTENCE_END or text[position] == "\n":
             position += 1
             while position < len(text) and text[position] in _SENTENCE_END + _CLOSING:
                 position += 1

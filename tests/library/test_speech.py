@@ -47,6 +47,29 @@ VECTORS = {
     "“退保专家”来电——先挂断！": "退保专家来电，先挂断！",
     "（本文案例为虚构。）": "本文案例为虚构。",
     "银行/保险": "银行或保险",
+    "①先挂断②再核实；③报警": "第一，先挂断，第二，再核实；第三，报警",
+    "第①步": "第一步",
+    "⑫看清楚": "第十二，看清楚",
+    "❶问家人": "第一，问家人",
+    "挂断→核实→报警": "挂断，核实，报警",
+    "利率从3%→5%": "利率从百分之三到百分之五",
+    "100 → 200元": "一百到二百元",
+    "12×300=3600元": "十二乘以三百等于三千六百元",
+    "每期本金 × 期数": "每期本金乘以期数",
+    "3600÷12": "三千六百除以十二",
+    "利息 + 手续费 = 真实成本": "利息加手续费等于真实成本",
+    "60岁+": "六十岁以上",
+    "2+3": "二加三",
+    "王×拨打了××公司的电话": "王某拨打了某某公司的电话",
+    "×不要念验证码": "不要念验证码",
+    "本金×期数=总数": "本金乘以期数等于总数",
+    "× 念出验证码": "念出验证码",
+    "√ 先核实": "先核实",
+    "≈300元": "约等于三百元",
+    "-5℃": "零下五摄氏度",
+    "（人物虚构。情节虚构。）": "人物虚构。情节虚构。",
+    "他问（小声（很小声）地）：谁？": "他问，小声，很小声，地：谁？",
+    "（这一句": "这一句",
 }
 
 
@@ -76,6 +99,21 @@ def test_sentences_keep_their_marks_and_quotes() -> None:
     ]
 
 
+def test_a_bracket_of_several_sentences_stays_in_one_piece() -> None:
+    assert sentences("先看这里。（人物虚构。情节虚构！）再看那里（第一步；第二步）就好。完") == [
+        "先看这里。",
+        "（人物虚构。情节虚构！）",
+        "再看那里（第一步；第二步）就好。",
+        "完",
+    ]
+
+
+def test_a_bracket_too_long_for_a_breath_is_parted_and_said_without_brackets() -> None:
+    parts = sentences(f"（{'这一句话说的是同一件事情。' * 12}）")
+    assert len(parts) == 12
+    assert not any(sign in spoken(part) for part in parts for sign in "（）")
+
+
 def test_a_sentence_too_long_for_a_breath_is_parted_at_commas() -> None:
     long = "，".join(["这一句话说得实在是太长了"] * 20) + "。"
     parts = sentences(long)
@@ -87,6 +125,11 @@ def test_a_sentence_too_long_for_a_breath_is_parted_at_commas() -> None:
 @given(st.text(alphabet="零一0123456789.%·-:/～年月日元第条，。“” APPapp拨打", max_size=40))
 def test_no_figure_is_left_unsaid(text: str) -> None:
     assert not any(sign in "0123456789" for sign in spoken(text))
+
+
+@given(st.text(alphabet="①②⑩⑳❶➓㊀÷×→+=≈≥−√（）()12元，。步第", max_size=40))
+def test_no_sign_is_left_for_the_voice_to_guess(text: str) -> None:
+    assert not set(spoken(text)) & set("①②⑩⑳❶➓㊀÷×→+=≈≥−√（）()12")
 
 
 @given(st.text(max_size=200))
