@@ -64,6 +64,7 @@ def test_a_card_has_what_a_list_shows(desk, client):
         "audiences": ["elderly"],
         "rights": ["property_safety"],
         "column": "risk-alerts",
+        "campaigns": [],
         "cover": {"url": "/media/" + "c" * 64 + ".png", "width": 4, "height": 3},
         "published_at": "2026-03-15T12:00:00.000+08:00",
         "updated_at": "2026-03-15T12:00:00.000+08:00",
