@@ -27,6 +27,7 @@ from edu_platform.library import kinds, queries, rules, search
 from edu_platform.library.models import CatalogueEntry, Popularity, Revision
 from edu_platform.library.operations import CHANGED
 from edu_platform.library.rendering import Answer
+from edu_platform.media.ranges import matches
 
 LOOK = 0.3
 """Seconds for which a version that was looked at is believed."""
@@ -206,7 +207,7 @@ def choose(
         "Cache-Control": f"public, max-age={fresh.max_age}",
         "Vary": "Accept-Encoding",
     }
-    if if_none_match is not None and _names(if_none_match, etag):
+    if if_none_match is not None and matches(if_none_match, etag, weak=True):
         return 304, headers, b""
     headers["Content-Type"] = "application/json"
     if zipped:
@@ -214,14 +215,6 @@ def choose(
     body = answer.gzip if zipped else answer.body
     headers["Content-Length"] = str(len(body))
     return 200, headers, body
-
-
-def _names(if_none_match: str, etag: str) -> bool:
-    """Say whether the header names the tag, compared weakly (RFC 9110 §13.1.2); no comma stands in our tags."""
-    if if_none_match.strip() == "*":
-        return True
-    given = (part.strip().removeprefix("W/") for part in if_none_match.split(","))
-    return etag in given
 
 
 def _takes_zipped(accept_encoding: str | None, *, large: bool) -> bool:
