@@ -46,7 +46,8 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _depth(text: str) -> int:
     """Return how deeply brackets nest, without parsing: a deep body must not reach the recursive parser."""
     deepest = depth = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text, re.DOTALL):
+    # Possessive, and content with a string that never ends: nothing is looked at twice, so time is linear.
+    for token in re.finditer(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', text, re.DOTALL):
         if token[0] in "[{":
             depth += 1
             deepest = max(deepest, depth)

@@ -1,6 +1,7 @@
 """How the house answers: errors, bodies, repeats."""
 
 import threading
+import time
 
 import marshmallow as ma
 import pytest
@@ -124,6 +125,13 @@ def test_bodies_that_cannot_be_read(call, body, status, code):
     assert (answer.status_code, answer.json["code"]) == (status, code)
     assert answer.mimetype == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_string_that_never_ends_is_read_once(call):
+    """Looking for its end from every quote would hold the whole process for minutes."""
+    begun = time.thread_time()
+    assert post(call, '"\\' * 45_000).status_code == 400
+    assert time.thread_time() - begun < 0.5
 
 
 @pytest.mark.parametrize(

@@ -26,3 +26,16 @@ def test_a_forged_cursor_is_refused_by_name(cursor):
 def test_true_is_no_number():
     with pytest.raises(Invalid):
         decode_cursor("W3RydWVd", int)
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00", "2026-03-15T08:00:00"]
+)
+def test_a_moment_that_no_database_can_compare_is_refused(moment):
+    with pytest.raises(Invalid):
+        decode_cursor(encode_cursor(moment, 1), datetime, int)
+
+
+def test_nul_is_no_text():
+    with pytest.raises(Invalid):
+        decode_cursor(encode_cursor("a\0b"), str)
