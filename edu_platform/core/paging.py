@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -46,11 +46,12 @@ def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
         if kind is datetime and isinstance(value, str):
             try:
                 moment = datetime.fromisoformat(value)
-                if moment.tzinfo is None:
-                    raise wrong
-                keys.append(moment.astimezone(UTC))  # at the ends of the calendar there is no such time
-            except (ValueError, OverflowError) as bad:
+            except ValueError as bad:
                 raise wrong from bad
+            # at the very ends of the calendar another zone has no such time
+            if moment.tzinfo is None or not MINYEAR < moment.year < MAXYEAR:
+                raise wrong
+            keys.append(moment)
         elif type(value) is kind and not (
             (isinstance(value, int) and abs(value) >= 2**63) or (isinstance(value, str) and "\0" in value)
         ):

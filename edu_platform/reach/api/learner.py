@@ -26,6 +26,8 @@ from edu_platform.reach.schemas import BATCH_DOCUMENT, BatchIn, BatchOut, Beacon
 beacons = blueprint("beacons", prefix="/beacons", description="触达上报")
 
 _DECODER = msgspec.json.Decoder(BatchIn)
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""How msgspec refuses; `read_json` then says in words what is wrong."""
 _KEY = re.compile(rb'"\s*:')
 _PATH = re.compile(r"`\$\.(\w+)`")
 _NAME = re.compile(r"field `(.{0,80}?)`", re.DOTALL)
@@ -93,7 +95,7 @@ def _read_batch() -> tuple[Any, Sequence[BeaconIn | tuple[str | None, Refusal]]]
     if request.mimetype == "application/json" and charset == "utf-8":
         try:
             batch = _DECODER.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except _UNREADABLE:
             pass
         else:
             # No text that was accepted holds a quote, so these are exactly the keys: none stood there twice.
@@ -123,7 +125,7 @@ def _read_piecemeal(raw: bytes) -> tuple[Any, list[BeaconIn | tuple[str | None, 
     too_many = FieldError("beacons", f"一次最多 {MOST_IN_A_BATCH} 条。", "too_many")
     try:
         counted = len(msgspec.json.decode(raw, type=_Skeleton).beacons)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         counted = 0
     if counted > MOST_IN_A_BATCH:
         raise Invalid([too_many])
@@ -131,7 +133,7 @@ def _read_piecemeal(raw: bytes) -> tuple[Any, list[BeaconIn | tuple[str | None, 
     if not isinstance(data, dict):
         raise Invalid([FieldError("body", "应为对象。", "not_an_object")])
     errors = [
-        FieldError(str(name)[:80], "不认识的字段。", "unknown_field")
+        FieldError(str(name)[:80] or "body", "不认识的字段。", "unknown_field")
         for name in data
         if name not in {"sent_at", "beacons"}
     ]
