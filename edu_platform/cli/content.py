@@ -1,8 +1,9 @@
-"""`edu content check` and `edu content import`: the files that the platform ships with."""
+"""`edu content check`, `proof` and `import`: the files that the platform ships with."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from flask import Flask
+    from rich.progress import Progress
 
     from edu_platform.library.content.run import Report
 
@@ -32,10 +34,35 @@ def check_files(root: Path) -> None:
 
     settings = settings_here()
     create_app(settings)  # registers every room's sections; touches no database
-    report = run.check(root, hotline=settings.hotline)
+    report = run.check(root, hotline=settings.hotline, cache=run.cache_of(settings))
     if not report.ok:
         _refuse(report)
     click.echo(f"没有发现问题：{_read(report)}。")
+
+
+@command.command("proof")
+@_TREE
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the page goes; by default proof.html in the data folder.",
+)
+@click.option("--paper", is_flag=True, help="Draw the A3 editions as well.")
+def proof_files(root: Path, out: Path | None, *, paper: bool) -> None:
+    """Draw every poster and film scene on one HTML page, with what the check found."""
+    from edu_platform.factory.app import create_app
+    from edu_platform.factory.entry import settings_here
+    from edu_platform.library.content.proof import make_proof
+
+    settings = settings_here()
+    create_app(settings)  # registers every room's sections; touches no database
+    target = out or settings.data_dir / "proof.html"
+    with _bar() as progress:
+        made = make_proof(root, settings=settings, progress=_teller(progress), paper=paper)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(made.html, "utf-8")
+    found = f"问题 {len(made.report.problems)} 处，建议 {len(made.report.advice)} 处"
+    click.echo(f"海报 {made.posters} 张，视频 {made.films} 部；{found}。样张在 {target}")
 
 
 @command.command("import")
@@ -49,22 +76,15 @@ def import_files(root: Path) -> None:
 
 def import_with_progress(app: Flask, root: Path) -> Report:
     """Import `root` with a progress bar and print what came of it; end the program with 1 when it is refused."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from edu_platform.core.db import db, writing
     from edu_platform.library.content import run
 
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    with app.app_context(), Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("读取材料", total=None)
-
-        def tell(label: str, done: int, total: int) -> None:
-            progress.update(task, description=f"导入{label}", completed=done, total=max(total, 1))
-
+    with app.app_context(), _bar() as progress:
+        tell = _teller(progress, "导入")
         try:
             settings = app.config["EDU"]
-            tree = run.read(root, hotline=settings.hotline)  # before the transaction: nobody waits for it
+            # before the transaction: nobody waits for it
+            tree = run.read(root, hotline=settings.hotline, cache=run.cache_of(settings))
             with writing() as session:
                 report = run.import_(session, root, settings=settings, progress=tell, tree=tree)
         except run.Refused as refused:
@@ -74,6 +94,25 @@ def import_with_progress(app: Flask, root: Path) -> Report:
             db.session.remove()
     _print_counts(report)
     return report
+
+
+def _bar() -> Progress:
+    """Return a bar on standard error that leaves nothing behind."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _teller(progress: Progress, verb: str = "") -> Callable[[str, int, int], None]:
+    """Return what is told `(label, done, total)` and shows it."""
+    task = progress.add_task("读取材料", total=None)
+
+    def tell(label: str, done: int, total: int) -> None:
+        progress.update(task, description=f"{verb}{label}", completed=done, total=max(total, 1))
+
+    return tell
 
 
 def _refuse(report: Report) -> None:

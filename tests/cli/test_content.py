@@ -71,3 +71,11 @@ def test_an_import_prints_what_it_did_and_a_second_one_that_nothing_changed(tree
     assert (code, "海报：新增 2，更新 0，未变 0" in said, "栏目：新增 5" in said) == (0, True, True)
     code, said = run("import", str(tree))
     assert (code, "材料没有变化" in said) == (0, True)
+
+
+@pytest.mark.usefixtures("environ")
+def test_the_proof_is_one_page_with_every_poster(tree: Path, tmp_path: Path) -> None:
+    page = tmp_path / "made" / "proof.html"
+    code, said = run("proof", str(tree), "--out", str(page))
+    assert (code, "海报 2 张，视频 0 部" in said, str(page) in said.replace("\n", "")) == (0, True, True)
+    assert page.read_text("utf-8").count('class="look"') == 4

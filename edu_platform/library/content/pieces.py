@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from edu_platform.core.errors import FieldError
 from edu_platform.library import articles, films, posters
 from edu_platform.library.content.language import Passage, note_duplicates
+from edu_platform.library.content.motion import moving_shares
 from edu_platform.library.content.sections import (
     Counts,
     Gathered,
@@ -300,11 +301,31 @@ class VideosSection(_PiecesSection):
         return found
 
     def check(self, gathered: Gathered, problems: Problems) -> None:
-        """Note illustrations that do not exist."""
+        """Note illustrations and parts that do not exist, and scenes in which nothing but captions moves."""
         for piece in gathered.parsed.get(self.name, []):
+            before = len(problems)
             for path, name in films.illustrations_in(piece.body):
                 if name not in gathered.illustrations:
                     piece.document.note(problems, path, f"没有名为“{name}”的插图")
+            if len(problems) == before:
+                self._check_motion(piece, gathered, problems)
+
+    @staticmethod
+    def _check_motion(piece: PieceSource, gathered: Gathered, problems: Problems) -> None:
+        from edu_platform.media.drawing.films import LEAST_MOVING_SHARE
+        from edu_platform.media.drawing.problems import CannotDrawError
+
+        try:
+            shares = moving_shares(piece.body, illustrations=gathered.drawings, cache=gathered.cache)
+        except CannotDrawError as refused:
+            for problem in refused.problems:
+                piece.document.note(problems, problem.path, problem.reason)
+            return
+        gathered.moving[piece.slug] = shares
+        for number, share in enumerate(shares):
+            if share < LEAST_MOVING_SHARE:
+                reason = f"除字幕外，画面只有 {share:.1%} 在动，至少要有 {LEAST_MOVING_SHARE:.0%}：请让人或物动起来"
+                piece.document.note(problems, f"scenes[{number}]", reason)
 
 
 def no_cover(document: Document, problems: Problems) -> None:

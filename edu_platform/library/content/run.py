@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,12 +33,15 @@ Progress = Callable[[str, int, int], None]
 class Report:
     """What a check or an import found and did.
 
-    `read` counts the files that were read without a mistake, `counts` what the import did, by section.
+    `read` counts the files that were read without a mistake, `counts` what the import did, by section. `advice`
+    is what editors should look at again; it refuses nothing. `measures` are lines about whole files.
     """
 
     problems: list[Problem]
     read: dict[str, int] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
+    advice: list[Problem] = field(default_factory=list)
+    measures: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -67,14 +70,19 @@ class Tree:
         return _report(self.gathered, self.problems)
 
 
-def read(root: Path, *, hotline: str = "95519") -> Tree:
-    """Read and check everything under `root`; needs no database."""
-    return Tree(*_gather(root, hotline))
+def read(root: Path, *, hotline: str = "95519", cache: Path | None = None) -> Tree:
+    """Read and check everything under `root`; needs no database. Slow measurements are kept in `cache`."""
+    return Tree(*_gather(root, hotline, cache))
 
 
-def check(root: Path, *, hotline: str = "95519") -> Report:
+def check(root: Path, *, hotline: str = "95519", cache: Path | None = None) -> Report:
     """Read everything under `root` and return every problem, by file and line; needs no database."""
-    return read(root, hotline=hotline).report
+    return read(root, hotline=hotline, cache=cache).report
+
+
+def cache_of(settings: Settings) -> Path:
+    """Return the folder in which this installation keeps what checking measured."""
+    return settings.data_dir / "checks"
 
 
 def import_(
@@ -91,7 +99,7 @@ def import_(
     or when its `publish_at` says). What staff have edited or withdrawn since is kept and reported. Columns and
     pieces whose files are gone stay as they are. `tree` is `root`, if it has been read before.
     """
-    tree = tree or read(root, hotline=settings.hotline)
+    tree = tree or read(root, hotline=settings.hotline, cache=cache_of(settings))
     gathered, problems = tree.gathered, Problems(tree.problems)
     if problems:
         raise Refused(tree.report)
@@ -109,7 +117,7 @@ def import_(
         operations.refresh(session, piece_id)
     session.merge(ContentImport(id=1, fingerprint=fingerprint(root, settings), imported_at=now()))
     report = _report(gathered, problems)
-    return Report(report.problems, report.read, counts)
+    return replace(report, counts=counts)
 
 
 def fingerprint(root: Path, settings: Settings) -> str:
@@ -128,14 +136,15 @@ def is_imported(session: Session, root: Path, settings: Settings) -> bool:
 
 
 def _report(gathered: Gathered, problems: Problems) -> Report:
-    return Report(sorted(problems), {name: len(items) for name, items in gathered.parsed.items()})
+    read = {name: len(items) for name, items in gathered.parsed.items()}
+    return Report(sorted(problems), read, advice=sorted(gathered.advice), measures=sorted(gathered.measures))
 
 
-def _gather(root: Path, hotline: str) -> tuple[Gathered, Problems]:
+def _gather(root: Path, hotline: str, cache: Path | None) -> tuple[Gathered, Problems]:
     problems = Problems()
     drawings = root / "illustrations" if (root / "illustrations").is_dir() else SHIPPED
     names = frozenset(path.stem for path in drawings.glob("*.svg"))
-    gathered = Gathered(root, hotline, names)
+    gathered = Gathered(root, hotline, names, drawings=drawings, cache=cache)
     if not root.is_dir():
         problems.note(str(root), 1, "", "没有这个文件夹")
     known = set()

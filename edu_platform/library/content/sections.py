@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from edu_platform.config.settings import Settings
 from edu_platform.core.errors import FieldError
 from edu_platform.library.meta import KEYS, check_meta, normal_meta, slug_reason, unknown_keys
+from edu_platform.library.pictures import SHIPPED
 from edu_platform.library.source import Document, Problems, SourceFile
 
 
@@ -57,12 +58,22 @@ class Counts:
 
 @dataclass
 class Gathered:
-    """Everything that was read from one root: by section, and what all sections share."""
+    """Everything that was read from one root: by section, and what all sections share.
+
+    `drawings` is the folder of the illustrations, `cache` one in which slow measurements may be kept. `advice`
+    is what an editor should look at again and that refuses nothing; `moving` tells for each film how much moves
+    in each scene; `measures` are lines about whole files that are always worth printing.
+    """
 
     root: Path
     hotline: str
     illustrations: frozenset[str]
     parsed: dict[str, list[Any]] = field(default_factory=dict)
+    drawings: Path = SHIPPED
+    cache: Path | None = None
+    advice: Problems = field(default_factory=Problems)
+    moving: dict[str, list[float]] = field(default_factory=dict)
+    measures: list[str] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
     """Stems of files that could not be read: whoever refers to them has made no mistake."""
 

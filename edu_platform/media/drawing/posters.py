@@ -249,6 +249,43 @@ def draw_poster(
     without it the code's place stays free. The same arguments give the same bytes. Raises
     CannotDrawError if the illustration is missing or a text does not fit.
     """
+    scale = 1.0 if size is PosterSize.PHONE else A3_WIDTH_MM / 25.4 * DOTS_PER_INCH / WIDTH
+    surface = _draw(copy, size, scale, elder=elder, house=house, illustrations=illustrations, code=code)
+    picture = bytes(surface.makeImageSnapshot().encodeToData())
+    return picture if size is PosterSize.PHONE else _with_resolution(picture, DOTS_PER_INCH)
+
+
+def proof_poster(
+    copy: PosterCopy,
+    *,
+    size: PosterSize,
+    elder: bool,
+    house: House,
+    illustrations: Path,
+    width: int = 720,
+) -> tuple[bytes, int, int]:
+    """Draw a poster for a contact sheet: WebP, `width` pixels wide without bleed; give it with its size.
+
+    Raises CannotDrawError as `draw_poster` does.
+    """
+    surface = _draw(
+        copy, size, width / WIDTH, elder=elder, house=house, illustrations=illustrations, code=None
+    )
+    picture = surface.makeImageSnapshot()
+    data = bytes(picture.encodeToData(skia.EncodedImageFormat.kWEBP, 82))
+    return data, picture.width(), picture.height()
+
+
+def _draw(
+    copy: PosterCopy,
+    size: PosterSize,
+    scale: float,
+    *,
+    elder: bool,
+    house: House,
+    illustrations: Path,
+    code: bytes | str | None,
+) -> skia.Surface:
     sheet, problems = lay_out(
         copy,
         size=size,
@@ -259,7 +296,6 @@ def draw_poster(
     )
     if problems:
         raise CannotDrawError(problems)
-    scale = 1.0 if size is PosterSize.PHONE else A3_WIDTH_MM / 25.4 * DOTS_PER_INCH / WIDTH
     width = round((WIDTH + 2 * sheet.bleed) * scale)
     height = round((sheet.height + 2 * sheet.bleed) * scale)
     surface = skia.Surface(width, height)
@@ -268,8 +304,7 @@ def draw_poster(
     canvas.scale(scale, scale)
     canvas.translate(sheet.bleed, sheet.bleed)
     sheet.draw(canvas)
-    picture = bytes(surface.makeImageSnapshot().encodeToData())
-    return picture if size is PosterSize.PHONE else _with_resolution(picture, DOTS_PER_INCH)
+    return surface
 
 
 def code_place(

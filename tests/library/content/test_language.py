@@ -68,9 +68,9 @@ def test_thousands_of_paragraphs_are_compared_in_no_time() -> None:
     signs = [chr(0x4E00 + n) for n in range(1500)]
     texts = ["".join(chance.choices(signs, k=90)) for _ in range(4_000)]
     texts.append(texts[17][:80] + "另外十个字在这里结束了")
-    started = time.perf_counter()
+    started = time.process_time()
     assert [(i, j) for i, j, _ in near_duplicates(texts)] == [(17, 4_000)]
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_repeat_is_noted_at_the_later_place_and_names_the_earlier() -> None:
