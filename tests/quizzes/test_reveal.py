@@ -60,7 +60,7 @@ class Crawler:
             answers[f"{name} POST questions"] = who.post("/staff/questions", {"bank": "bank", "question": {}})
             wrong = (
                 {"answer": "机密"},
-                {"answer": ["不存在"]},
+                {"answer": ["不存在", "也没有"]},  # no option is called so, and no question has two blanks
                 {"answer": {}},
                 {},
                 {"answer": 7, "x": 1},
