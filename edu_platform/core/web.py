@@ -24,6 +24,7 @@ from edu_platform.core.db import writing
 from edu_platform.core.errors import BadRequest, FieldError, InProgress, Invalid, UnsupportedMedia
 from edu_platform.core.models import IdempotentAnswer
 from edu_platform.core.openapi import Refusals, register_refusals
+from edu_platform.core.schemas import Id
 
 DEEPEST = 24
 P = ParamSpec("P")
@@ -150,6 +151,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest is untyped
     def __init__(self, app: Flask) -> None:
         app.url_map.converters["default"] = app.url_map.converters["string"] = PathText
         super().__init__(app, spec_kwargs={"extra_plugins": [Refusals()]})
+        self.register_field(Id, "string", None)  # a number inside, digits on the wire
 
     def _register_responses(self) -> None:
         """Describe every refusal as problem details."""

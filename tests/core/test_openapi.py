@@ -67,3 +67,10 @@ def test_refusals_are_what_is_described(app, client, document):
         assert Problem().validate(answer.json) == {}
         for name in told.get("headers", {}):
             assert name in answer.headers, (path, name)
+
+
+def test_ids_are_described_as_the_strings_they_are(app, client, document):
+    told = document["components"]["schemas"]["LearnerView"]["properties"]["id"]
+    answer = client.post("/api/v1/sessions/anonymous", json={"channel": "website"})
+    assert isinstance(answer.json["learner"]["id"], str)
+    assert told["type"] == "string"
