@@ -26,18 +26,28 @@ def command() -> None:
 
 @command.command("check")
 @_TREE
-def check_files(root: Path) -> None:
-    """Read every file and list all mistakes by file, line and reason; ends with 1 if there are any."""
+@click.option("--table", is_flag=True, help="Count what there is by right and audience.")
+def check_files(root: Path, *, table: bool) -> None:
+    """Read every file and list all mistakes by file, line and reason; ends with 1 if there are any.
+
+    Advice is printed as well and refuses nothing.
+    """
     from edu_platform.factory.app import create_app
     from edu_platform.factory.entry import settings_here
     from edu_platform.library.content import run
 
     settings = settings_here()
     create_app(settings)  # registers every room's sections; touches no database
-    report = run.check(root, hotline=settings.hotline, cache=run.cache_of(settings))
+    report = run.read_for(root, settings).report
+    for line in report.measures:
+        click.echo(line)
+    for advice in report.advice:
+        click.echo(f"建议 {advice}")
+    if table:
+        _print_table(report)
     if not report.ok:
         _refuse(report)
-    click.echo(f"没有发现问题：{_read(report)}。")
+    click.echo(f"没有发现问题，建议 {len(report.advice)} 条：{_read(report)}。")
 
 
 @command.command("proof")
@@ -84,7 +94,7 @@ def import_with_progress(app: Flask, root: Path) -> Report:
         try:
             settings = app.config["EDU"]
             # before the transaction: nobody waits for it
-            tree = run.read(root, hotline=settings.hotline, cache=run.cache_of(settings))
+            tree = run.read_for(root, settings)
             with writing() as session:
                 report = run.import_(session, root, settings=settings, progress=tell, tree=tree)
         except run.Refused as refused:
@@ -121,6 +131,25 @@ def _refuse(report: Report) -> None:
         click.echo(str(problem), err=True)
     click.echo(f"共 {len(report.problems)} 处问题，未导入任何内容。", err=True)
     sys.exit(1)
+
+
+def _print_table(report: Report) -> None:
+    """Print how many pieces and questions there are for each right and audience; nothing shows as a dash."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from edu_platform.core.vocabulary import Audience, Right, label
+    from edu_platform.library.content.run import KINDS, QUESTIONS
+
+    names = [*KINDS.values(), QUESTIONS]
+    table = Table("权利", "受众", title="按权利和受众统计")
+    for name in names:
+        table.add_column(name, justify="right")
+    for right in Right:
+        for audience in Audience:
+            counts = [report.tally[name, right.value, audience.value] for name in names]
+            table.add_row(label(right), label(audience), *(str(count or "—") for count in counts))
+    Console().print(table)
 
 
 def _labels() -> dict[str, str]:

@@ -53,6 +53,24 @@ def test_good_material_is_said_to_be_good(tree: Path) -> None:
 
 
 @pytest.mark.usefixtures("environ")
+def test_the_table_counts_by_right_and_audience(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    code, said = run("check", str(tree), "--table")
+    rows = [line.replace(" ", "").split("│")[1:-1] for line in said.splitlines() if line.startswith("│")]
+    assert (code, len(rows)) == (0, 24)
+    assert ["财产安全权", "老年人", "—", "2", "—", "—", "—"] in rows
+
+
+@pytest.mark.usefixtures("environ")
+def test_advice_is_printed_and_refuses_nothing(tree: Path) -> None:
+    path = tree / "posters/hang-up-first.yaml"
+    path.write_text(path.read_text().replace("summary: ", "summary: 唯一的办法。"))
+    code, said = run("check", str(tree))
+    assert code == 0
+    assert "建议 posters/hang-up-first.yaml:2: summary: “唯一”" in said
+
+
+@pytest.mark.usefixtures("environ")
 def test_mistakes_are_printed_a_line_each_and_end_with_one(tree: Path) -> None:
     path = tree / "posters/hang-up-first.yaml"
     text = path.read_text()

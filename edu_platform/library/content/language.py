@@ -1,8 +1,8 @@
-"""Look at the text itself: near-duplicates, telephone numbers of our own only, risky expressions.
+"""Look at the text itself: near-duplicates, telephone numbers and addresses of our own only, risky expressions.
 
-The lexicon is the seed of review.md §10, categories 1, 2, 8 and 11, which block outright when offered. An
-expression in quotation marks, or in a sentence that warns, is what our articles are for and is left alone;
-whatever stands here is only the files' check, the 消保审查 has the last word.
+The lexicon is the seed of review.md §10: categories 1, 2, 8 and 11, which block outright when offered, and the
+absolute claims of category 4. An expression in quotation marks, or in a sentence that warns, is what our articles
+are for; it is counted and left to the 消保审查, which has the last word.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
@@ -36,6 +36,21 @@ _RISKY: Final = re.compile(
     )
 )
 _CATEGORY: Final = {word: name for name, words in _LEXICON.items() for word in words}
+_ABSOLUTE: Final = re.compile(
+    r"最佳|国家级|最高级|全网最低|顶级(?!域名)"
+    r"|最(?:好|优)的?(?:产品|保险|保单|险种|公司|银行|机构|服务|理财|投资|收益|方案|计划)"
+    r"|(?:全国|全球|全省|全市|行业|业内|同业|市场|销量|排名|实力|规模|口碑)(?:排名|销量|规模)?第一"
+    r"|第一(?:品牌|名牌|股)"
+    r"|(?:全国|全球|行业|业内|市场)唯一|唯一(?:指定|授权|官方|正规|安全|可靠|一家)"
+    r"|永久(?:有效|免费|保障|领取)"
+)
+_DOUBTFUL: Final = re.compile(r"最优|首选|唯一|永久")
+"""Often claims, often honest words: for the editor to look at."""
+_ADDRESS: Final = re.compile(
+    r"(?<![A-Za-z0-9@._-])(?:https?://)?((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+"
+    r"(?:com|cn|net|org|gov|edu|info|top|xyz|vip|club|site|shop|cc|app|io|me|co|link|ltd))(?![A-Za-z0-9-])",
+    re.IGNORECASE,
+)
 _WARNING: Final = re.compile(
     "警惕|谨防|当心|小心|提防|防范|不要|不能|不得|不可|不是|不会|不等于|切勿|切莫|别|骗|所谓|虚假|假|为诱饵|声称|谎称|"
     "自称|号称|打着|冒充|拒绝|违法|违规|禁止|误导|陷阱|套路|不存在|没有哪|哪有|凡是|风险提示|可疑|举报|黑产|非法|吗[？?]|谁|问号"
@@ -139,22 +154,74 @@ def note_numbers(passages: Iterable[Passage], problems: Problems, *, hotline: st
             problems.note(passage.file, line, passage.path, reason)
 
 
-def note_risky(passages: Iterable[Passage], problems: Problems) -> None:
-    """Note risky expressions that are neither quoted nor warned against in the same sentence."""
+def note_addresses(passages: Iterable[Passage], problems: Problems, *, own: str) -> None:
+    """Note web addresses other than those of the host `own`, quoted or not: somebody would type them."""
+    for passage in passages:
+        for found in _ADDRESS.finditer(_fold(passage.text)):
+            host = found[1].lower()
+            if own and (host == own or host.endswith(f".{own}")):
+                continue
+            line = passage.line + passage.text.count("\n", 0, found.start())
+            problems.note(passage.file, line, passage.path, f"不能出现网址 {host}：请读者自己找官方渠道")
+
+
+def note_risky(passages: Iterable[Passage], problems: Problems) -> int:
+    """Note risky expressions that are neither quoted nor warned against; return how many were."""
+    return _note_words(
+        passages,
+        problems,
+        _RISKY,
+        lambda word: f"“{word}”属于{_CATEGORY[word]}一类的表述：请加引号并说明为什么不可信，或改写",
+    )
+
+
+def note_absolute(passages: Sequence[Passage], problems: Problems, advice: Problems) -> int:
+    """Note absolute claims as problems, words that often are such as advice; return how many were quoted."""
+    excused = _note_words(
+        passages,
+        problems,
+        _ABSOLUTE,
+        lambda word: f"“{word}”是绝对化的说法：请改成能查证的事实，引用别人的话要加引号",
+    )
+    _note_words(
+        passages,
+        advice,
+        _DOUBTFUL,
+        lambda word: f"“{word}”容易成为绝对化的说法：若是在夸谁，请改写",
+        unless=_ABSOLUTE,
+    )
+    return excused
+
+
+def _note_words(
+    passages: Iterable[Passage],
+    problems: Problems,
+    words: re.Pattern[str],
+    reason: Callable[[str], str],
+    *,
+    unless: re.Pattern[str] | None = None,
+) -> int:
+    """Note every hit that is an offer and count those that are quoted or stand in a sentence that warns."""
+    excused = 0
     for passage in passages:
         folded = _fold(passage.text)
         quoted = [found.span() for found in _QUOTED.finditer(folded)]
         for sentence in _SENTENCE.finditer(folded):
-            if _WARNING.search(sentence[0]):
-                continue
-            for found in _RISKY.finditer(folded, *sentence.span()):
-                if any(start <= found.start() and found.end() <= end for start, end in quoted):
+            warned = _WARNING.search(sentence[0]) is not None
+            others = [found.span() for found in unless.finditer(folded, *sentence.span())] if unless else []
+            for found in words.finditer(folded, *sentence.span()):
+                if _inside(found, others):
+                    continue
+                if warned or _inside(found, quoted):
+                    excused += 1
                     continue
                 line = passage.line + folded.count("\n", 0, found.start())
-                reason = (
-                    f"“{found[0]}”属于{_CATEGORY[found[0]]}一类的表述：请加引号并说明为什么不可信，或改写"
-                )
-                problems.note(passage.file, line, passage.path, reason)
+                problems.note(passage.file, line, passage.path, reason(found[0]))
+    return excused
+
+
+def _inside(found: re.Match[str], spans: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= found.start() and found.end() <= end for start, end in spans)
 
 
 def _fold(text: str) -> str:

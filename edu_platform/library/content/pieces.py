@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -13,6 +13,7 @@ from edu_platform.core.errors import FieldError
 from edu_platform.library import articles, films, posters
 from edu_platform.library.content.language import Passage, note_duplicates
 from edu_platform.library.content.motion import moving_shares
+from edu_platform.library.content.reading import note_difficulty
 from edu_platform.library.content.sections import (
     Counts,
     Gathered,
@@ -228,10 +229,19 @@ class ArticlesSection(_PiecesSection):
             for line, name in read.illustrations:
                 if name not in gathered.illustrations:
                     problems.note(document.file, line, "", f"没有名为“{name}”的插图")
-            paragraphs += [
+            own = [
                 Passage(document.file, read.block_lines[index], "", text)
                 for index, text in texts_of(read.blocks)
             ]
+            paragraphs += own
+            # the cells of a table are no sentence, though a voice reads them as one
+            sentences = [
+                replace(passage, text=passage.text.replace("，", "。"))
+                if read.blocks[index]["type"] == "table"
+                else passage
+                for passage, (index, _) in zip(own, texts_of(read.blocks), strict=True)
+            ]
+            note_difficulty(sentences, piece.meta["audiences"], gathered.advice, problems, file=document.file)
         note_duplicates(paragraphs, problems, what="段落", threshold=SAME_PARAGRAPH)
 
 

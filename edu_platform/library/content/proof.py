@@ -83,7 +83,7 @@ def make_proof(
     """
     tell = progress or (lambda *_: None)
     tell("检查材料", 0, 1)
-    tree = run.read(root, hotline=settings.hotline, cache=run.cache_of(settings))
+    tree = run.read_for(root, settings)
     report, pieces = tree.report, tree.gathered.pieces
     drawings, moving = tree.gathered.drawings, tree.gathered.moving
     broken = {problem.file for problem in report.problems}

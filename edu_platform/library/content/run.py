@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,14 +20,25 @@ from edu_platform.core.clock import now
 from edu_platform.core.errors import DomainError, Invalid
 from edu_platform.library import kinds, operations, queries, rules
 from edu_platform.library.content import sections
-from edu_platform.library.content.language import note_numbers, note_risky
+from edu_platform.library.content.language import (
+    Passage,
+    note_absolute,
+    note_addresses,
+    note_numbers,
+    note_risky,
+)
 from edu_platform.library.content.pieces import passages_of
 from edu_platform.library.content.sections import Counts, Gathered, PieceSource
 from edu_platform.library.models import CatalogueEntry, ContentImport, Piece, Revision, RevisionState
 from edu_platform.library.pictures import SHIPPED
-from edu_platform.library.source import Problem, Problems, files_under
+from edu_platform.library.source import Problem, Problems, SourceFile, files_under
 from edu_platform.people.operations import import_account
 from edu_platform.review import operations as review
+
+KINDS: Final = {"article": "图文", "poster": "海报", "video": "视频", "quiz": "问答"}
+QUESTIONS: Final = "题目"
+
+_LINK: Final = re.compile(r"\]\([a-z]+://[^)\s]*")
 
 Progress = Callable[[str, int, int], None]
 """Told, for each section, how many of how many are done: `(label, done, total)`."""
@@ -34,7 +49,8 @@ class Report:
     """What a check or an import found and did.
 
     `read` counts the files that were read without a mistake, `counts` what the import did, by section. `advice`
-    is what editors should look at again; it refuses nothing. `measures` are lines about whole files.
+    is what editors should look at again; it refuses nothing. `measures` are lines about whole files, `tally`
+    counts by section, right and audience.
     """
 
     problems: list[Problem]
@@ -42,6 +58,7 @@ class Report:
     counts: dict[str, Counts] = field(default_factory=dict)
     advice: list[Problem] = field(default_factory=list)
     measures: list[str] = field(default_factory=list)
+    tally: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     @property
     def ok(self) -> bool:
@@ -70,19 +87,24 @@ class Tree:
         return _report(self.gathered, self.problems)
 
 
-def read(root: Path, *, hotline: str = "95519", cache: Path | None = None) -> Tree:
-    """Read and check everything under `root`; needs no database. Slow measurements are kept in `cache`."""
-    return Tree(*_gather(root, hotline, cache))
+def read(root: Path, *, hotline: str = "95519", host: str = "", cache: Path | None = None) -> Tree:
+    """Read and check everything under `root`; needs no database.
+
+    Telephone numbers other than `hotline` and web addresses other than those of `host` are mistakes. Slow
+    measurements are kept in `cache`.
+    """
+    return Tree(*_gather(root, hotline, host, cache))
 
 
-def check(root: Path, *, hotline: str = "95519", cache: Path | None = None) -> Report:
+def read_for(root: Path, settings: Settings) -> Tree:
+    """Read and check everything under `root` for this installation: its hotline, its host, its measurements."""
+    host = urlsplit(settings.public_url).hostname or ""
+    return read(root, hotline=settings.hotline, host=host, cache=settings.data_dir / "checks")
+
+
+def check(root: Path, *, hotline: str = "95519", host: str = "", cache: Path | None = None) -> Report:
     """Read everything under `root` and return every problem, by file and line; needs no database."""
-    return read(root, hotline=hotline, cache=cache).report
-
-
-def cache_of(settings: Settings) -> Path:
-    """Return the folder in which this installation keeps what checking measured."""
-    return settings.data_dir / "checks"
+    return read(root, hotline=hotline, host=host, cache=cache).report
 
 
 def import_(
@@ -99,7 +121,7 @@ def import_(
     or when its `publish_at` says). What staff have edited or withdrawn since is kept and reported. Columns and
     pieces whose files are gone stay as they are. `tree` is `root`, if it has been read before.
     """
-    tree = tree or read(root, hotline=settings.hotline, cache=cache_of(settings))
+    tree = tree or read_for(root, settings)
     gathered, problems = tree.gathered, Problems(tree.problems)
     if problems:
         raise Refused(tree.report)
@@ -137,20 +159,27 @@ def is_imported(session: Session, root: Path, settings: Settings) -> bool:
 
 def _report(gathered: Gathered, problems: Problems) -> Report:
     read = {name: len(items) for name, items in gathered.parsed.items()}
-    return Report(sorted(problems), read, advice=sorted(gathered.advice), measures=sorted(gathered.measures))
+    return Report(
+        sorted(problems),
+        read,
+        advice=sorted(gathered.advice),
+        measures=sorted(gathered.measures),
+        tally=gathered.tally,
+    )
 
 
-def _gather(root: Path, hotline: str, cache: Path | None) -> tuple[Gathered, Problems]:
+def _gather(root: Path, hotline: str, host: str, cache: Path | None) -> tuple[Gathered, Problems]:
     problems = Problems()
     drawings = root / "illustrations" if (root / "illustrations").is_dir() else SHIPPED
     names = frozenset(path.stem for path in drawings.glob("*.svg"))
-    gathered = Gathered(root, hotline, names, drawings=drawings, cache=cache)
+    gathered = Gathered(root, hotline, names, drawings=drawings, cache=cache, host=host)
     if not root.is_dir():
         problems.note(str(root), 1, "", "没有这个文件夹")
     known = set()
     for section in sections.ordered():
         files = list(files_under(root, section.folder))
         known.add(section.folder)
+        _check_raw(files, gathered, problems)
         gathered.parsed[section.name] = section.read(files, problems)
         gathered.unread |= {source.stem for source in files if problems.of(source.path)}
     _check_pieces(gathered, problems)
@@ -159,10 +188,27 @@ def _gather(root: Path, hotline: str, cache: Path | None) -> tuple[Gathered, Pro
     return gathered, problems
 
 
+def _check_raw(files: Sequence[SourceFile], gathered: Gathered, problems: Problems) -> None:
+    """Check every line of every text file for addresses, and of the plans and columns for numbers."""
+    for source in files:
+        if source.ending not in {"md", "yaml", "csv"}:
+            continue
+        text = source.data.decode("utf-8", "replace")
+        if source.ending == "md":
+            text = _LINK.sub(
+                "](", text
+            )  # whatever is wrong with a link's target is said where links are read
+        whole = [Passage(source.path, 1, "", text)]
+        note_addresses(whole, problems, own=gathered.host)
+        if "/" not in source.path:
+            note_numbers(whole, problems, hotline=gathered.hotline)
+
+
 def _check_pieces(gathered: Gathered, problems: Problems) -> None:
     """Check what holds for pieces of every kind together."""
     first: dict[str, PieceSource] = {}
     columns = {column.slug for column in gathered.parsed.get("columns", [])}
+    quoted = 0
     for piece in gathered.pieces:
         document, meta = piece.document, piece.meta
         if piece.slug in first:
@@ -182,7 +228,11 @@ def _check_pieces(gathered: Gathered, problems: Problems) -> None:
                 document.note(problems, f"related[{number}]", f"没有“{slug}”这个内容")
         passages = list(passages_of(piece))
         note_numbers(passages, problems, hotline=gathered.hotline)
-        note_risky(passages, problems)
+        quoted += note_risky(passages, problems)
+        quoted += note_absolute(passages, problems, gathered.advice)
+        gathered.count(KINDS[piece.kind], meta["rights"], meta["audiences"])
+    if quoted:
+        gathered.measures.append(f"加引号或在警示中的风险表述 {quoted} 处，由消保审查逐处确认")
 
 
 class _Importer:

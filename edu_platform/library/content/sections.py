@@ -6,6 +6,7 @@ then lets each check what it read against everything else, and imports only when
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from edu_platform.config.settings import Settings
 from edu_platform.core.errors import FieldError
+from edu_platform.core.vocabulary import Audience
 from edu_platform.library.meta import KEYS, check_meta, normal_meta, slug_reason, unknown_keys
 from edu_platform.library.pictures import SHIPPED
 from edu_platform.library.source import Document, Problems, SourceFile
@@ -62,7 +64,8 @@ class Gathered:
 
     `drawings` is the folder of the illustrations, `cache` one in which slow measurements may be kept. `advice`
     is what an editor should look at again and that refuses nothing; `moving` tells for each film how much moves
-    in each scene; `measures` are lines about whole files that are always worth printing.
+    in each scene; `measures` are lines about whole files that are always worth printing; `tally` counts what there
+    is by section, right and audience. `host` is the one whose web addresses may be named.
     """
 
     root: Path
@@ -74,8 +77,16 @@ class Gathered:
     advice: Problems = field(default_factory=Problems)
     moving: dict[str, list[float]] = field(default_factory=dict)
     measures: list[str] = field(default_factory=list)
+    tally: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    host: str = ""
     unread: set[str] = field(default_factory=set)
     """Stems of files that could not be read: whoever refers to them has made no mistake."""
+
+    def count(self, section: str, rights: Collection[str], audiences: Collection[str]) -> None:
+        """Count one piece or question under each of its rights and audiences; no audience means all."""
+        for right in rights:
+            for audience in audiences or [audience.value for audience in Audience]:
+                self.tally[section, right, audience] += 1
 
     @cached_property
     def pieces(self) -> list[PieceSource]:

@@ -11,7 +11,14 @@ from sqlalchemy.orm import Session
 
 from edu_platform.core.errors import FieldError, Invalid
 from edu_platform.core.vocabulary import Audience, Right, label
-from edu_platform.library.content.language import Passage, note_duplicates, note_numbers
+from edu_platform.library.content.language import (
+    Passage,
+    note_absolute,
+    note_duplicates,
+    note_numbers,
+    note_risky,
+)
+from edu_platform.library.content.reading import note_difficulty
 from edu_platform.library.content.sections import Counts, Gathered, Importer
 from edu_platform.library.meta import slug_reason
 from edu_platform.library.source import (
@@ -30,6 +37,7 @@ from edu_platform.quizzes.rules.questions import (
     parse,
     tell_problems,
     tells,
+    tells_line,
 )
 
 SAME_QUESTION = 0.75
@@ -258,6 +266,12 @@ def _passages(banks: Sequence[BankSource]) -> Iterator[Passage]:
             yield Passage(source.file, source.line, source.path, text)
 
 
+def _said(source: QuestionSource) -> list[Passage]:
+    """Return what a question says in its own voice: stem and explanation; options may say what is wrong."""
+    texts = (source.parsed.content["stem"], source.parsed.key["explanation"])
+    return [Passage(source.file, source.line, source.path, text) for text in texts]
+
+
 def _all(banks: Sequence[BankSource]) -> Iterator[QuestionSource]:
     for bank in banks:
         yield from bank.questions
@@ -283,11 +297,23 @@ class QuestionsSection:
         for bank in banks:
             if names.setdefault(bank.name, bank.file) != bank.file:
                 problems.note(bank.file, 1, "bank", f"题库“{bank.name}”已在 {names[bank.name]} 中")
-            for reason in tell_problems(tells([source.parsed for source in bank.questions])):
+            measured = tells([source.parsed for source in bank.questions])
+            for reason in tell_problems(measured):
                 problems.note(bank.file, 1, "", reason)
+            gathered.measures.append(f"{bank.file}：{tells_line(measured)}")
+        if len(banks) > 1:
+            whole = tells([source.parsed for source in _all(banks)])
+            gathered.measures.append(f"全部题库：{tells_line(whole)}")
         _note_repeated(banks, problems)
         _note_likeness(banks, problems)
         note_numbers(_passages(banks), problems, hotline=gathered.hotline)
+        said = [passage for source in _all(banks) for passage in _said(source)]
+        note_risky(said, problems)
+        note_absolute(said, problems, gathered.advice)
+        for source in _all(banks):
+            content = source.parsed.content
+            note_difficulty(_said(source), content["audiences"], gathered.advice, problems, file=source.file)
+            gathered.count("题目", content["rights"], content["audiences"])
 
     def import_(self, session: Session, parsed: Sequence[BankSource], importer: Importer) -> Counts:
         """Keep every question that differs as a new version."""

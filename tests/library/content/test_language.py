@@ -10,6 +10,8 @@ import pytest
 from edu_platform.library.content.language import (
     Passage,
     near_duplicates,
+    note_absolute,
+    note_addresses,
     note_duplicates,
     note_numbers,
     note_risky,
@@ -138,3 +140,81 @@ def test_an_offer_is_noted_with_line_and_category(text: str, part: str) -> None:
     note_risky([Passage("a.md", 7, "", f"开头\n{text}")], problems)
     assert [p.line for p in problems] == [8]
     assert part in problems[0].reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "买全国第一的保险。", "这是最好的产品。", "我们是业内唯一。", "国家级项目，永久有效。", "公司服务排名第一。", "全网最低价。",
+        "唯一官方渠道在这里。", "行业最佳选择。",
+    ],
+)  # fmt: skip
+def test_an_absolute_claim_is_refused(text: str) -> None:
+    problems, advice = Problems(), Problems()
+    assert note_absolute([Passage("a.md", 2, "", f"开头。\n{text}")], problems, advice) == 0
+    assert {p.line for p in problems} == {3}
+    assert advice == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "最好先问家人。",
+        "第一步，先挂断。",
+        "这是她第一份保单。",
+        "生病了第一时间报案。",
+        "他排在第一位。",
+        "最优惠的时候也别急。",
+    ],
+)
+def test_ordinals_and_counsel_are_no_claims(text: str) -> None:
+    problems = Problems()
+    note_absolute([Passage("a.md", 1, "", text)], problems, Problems())
+    assert problems == []
+
+
+def test_quoted_claims_are_counted_and_doubtful_words_are_advice() -> None:
+    problems, advice = Problems(), Problems()
+    text = "传单上写着“国家级珍藏”。谁说是全国第一，都要警惕。这是唯一的办法。“首选”两个字，看看就好。"
+    assert note_absolute([Passage("a.md", 1, "", text)], problems, advice) == 2
+    assert problems == []
+    assert [a.reason for a in advice] == ["“唯一”容易成为绝对化的说法：若是在夸谁，请改写"]
+
+
+def test_risky_words_that_are_quoted_are_counted() -> None:
+    problems = Problems()
+    passages = [Passage("a.md", 1, "", "“保本保息”的话别信。他说“稳赚不赔”。这款零风险。")]
+    assert note_risky(passages, problems) == 2
+    assert len(problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("登录 www.example-loan.com 办理", "www.example-loan.com"), ("打开https://a.b.cn/x?y=1看", "a.b.cn"),
+        ("他发来“tuibao.top”", "tuibao.top"), ("ＷＷＷ．ＥＸＡＭＰＬＥ．ＣＯＭ", ""), ("见 Bank.Example.ORG", "bank.example.org"),
+    ],
+)  # fmt: skip
+def test_addresses_of_others_are_refused_even_in_quotes(text: str, host: str) -> None:
+    problems = Problems()
+    note_addresses([Passage("a.md", 4, "", f"第一行\n{text}")], problems, own="edu.example.cn")
+    assert [(p.line, host in p.reason) for p in problems] == ([(5, True)] if host else [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://edu.example.cn/p/1",
+        "m.edu.example.cn",
+        "cover: a.svg",
+        "3.5 万元",
+        "v1.2",
+        "示例.公司",
+        "article.md",
+        "APP 里",
+    ],
+)
+def test_our_own_address_and_what_is_none_may_stand(text: str) -> None:
+    problems = Problems()
+    note_addresses([Passage("a.md", 1, "", text)], problems, own="edu.example.cn")
+    assert problems == []
