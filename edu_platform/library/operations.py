@@ -272,11 +272,13 @@ def withdraw(
     for revision in found:
         rules.require_move(revision.state, _S.WITHDRAWN)
         revision.state = _S.WITHDRAWN
-        _record(session, by, "piece.withdraw", piece, revision, reason=reason.strip())
     _remove_entries(session, piece, lambda _: True)
     session.flush()
-    touch(session)
+    touch(
+        session
+    )  # before the trail, as wherever something is published: two at once must not wait for each other
     for revision in found:
+        _record(session, by, "piece.withdraw", piece, revision, reason=reason.strip())
         piece_withdrawn.send(session, PieceNews(piece.id, revision.id, piece.slug, piece.kind))
 
 
@@ -332,6 +334,10 @@ def set_placements(
     """Say which pieces (by id) a campaign carries, and when; replaces what was said before of that campaign."""
     carried = Placement.campaign_code == campaign_code
     before = set(session.scalars(select(Placement.piece_id).where(carried)))
+    # All of them, in one order, before anything refers to them: a row that refers to a piece shares its lock,
+    # and two campaigns that share a piece's lock would each wait for the other to let go.
+    concerned = select(Piece.id).where(Piece.id.in_(before | set(pieces))).order_by(Piece.id)
+    session.scalars(concerned.with_for_update()).all()
     session.execute(delete(Placement).where(carried))
     session.add_all(
         Placement(piece_id=piece_id, campaign_code=campaign_code, starts_at=starts_at, ends_at=ends_at)

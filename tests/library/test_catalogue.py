@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -191,6 +193,26 @@ def test_a_campaign_carries_pieces_in_its_window(shelf, client):
         operations.set_placements(session, "315-2026", [ids["b"]], start, end)
     with frozen(start):
         assert slugs(client.get("/api/v1/pieces?campaign=315-2026")) == ["b"]
+
+
+def test_two_campaigns_may_take_up_the_same_pieces_at_once(app, shelf, client):
+    ids = [int(item["id"]) for item in client.get("/api/v1/pieces").json["items"]]
+    gate = threading.Barrier(4)
+
+    def place(number):
+        with app.app_context():
+            for turn in range(6):
+                gate.wait(30)
+                with writing() as session:
+                    begins = NOON + turn * HOUR
+                    operations.set_placements(session, f"campaign-{number}", ids, begins, begins + HOUR)
+            db.session.remove()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(place, range(4)))  # none of them is told to try again
+    for number in range(4):
+        with frozen(NOON + 5 * HOUR):
+            assert len(slugs(client.get(f"/api/v1/pieces?campaign=campaign-{number}"))) == len(ids)
 
 
 def test_related_pieces_say_why(desk, client):
