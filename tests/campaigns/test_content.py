@@ -112,3 +112,25 @@ def test_a_file_that_is_no_list_is_refused():
     problems = Problems()
     assert CAMPAIGNS.read([SourceFile("campaigns.yaml", b"code: x\n")], problems) == []
     assert [problem.reason for problem in problems] == ["应为活动的列表"]
+
+
+def test_the_sample_year_has_a_campaign_for_every_month_and_carries_every_kind():
+    problems = Problems()
+    shipped = Path(__file__).parents[2] / "content"
+    source = SourceFile("campaigns.yaml", (shipped / "campaigns.yaml").read_bytes())
+    year = [campaign.data for campaign in CAMPAIGNS.read([source], problems)]
+    assert (problems, len(year)) == ([], 12)
+    assert {c["starts_on"].year for c in year} == {2026}
+    passing = [c for c in year if (c["ends_on"] - c["starts_on"]).days < 200]
+    assert {month for c in passing for month in range(c["starts_on"].month, c["ends_on"].month + 1)} == set(
+        range(1, 13)
+    )
+    for campaign in year:
+        kinds = {
+            folder
+            for slug in campaign["pieces"]
+            for folder in ("articles", "posters", "videos", "quizzes")
+            if list((shipped / folder).glob(f"{slug}.*"))
+        }
+        assert kinds == {"articles", "posters", "videos", "quizzes"}, campaign["code"]
+        assert campaign["channel_codes"], campaign["code"]
