@@ -189,7 +189,7 @@ def _gather(root: Path, hotline: str, host: str, cache: Path | None) -> tuple[Ga
 
 
 def _check_raw(files: Sequence[SourceFile], gathered: Gathered, problems: Problems) -> None:
-    """Check every line of every text file for addresses, and of the plans and columns for numbers."""
+    """Check every line of every text file for addresses, and of plans and columns for numbers and claims too."""
     for source in files:
         if source.ending not in {"md", "yaml", "csv"}:
             continue
@@ -202,6 +202,8 @@ def _check_raw(files: Sequence[SourceFile], gathered: Gathered, problems: Proble
         note_addresses(whole, problems, own=gathered.host)
         if "/" not in source.path:
             note_numbers(whole, problems, hotline=gathered.hotline)
+            note_risky(whole, problems)
+            note_absolute(whole, problems, gathered.advice)
 
 
 def _check_pieces(gathered: Gathered, problems: Problems) -> None:

@@ -113,3 +113,10 @@ def test_numbers_are_refused_in_the_list_of_columns(tree: Path) -> None:
     path = tree / "columns.yaml"
     path.write_text(path.read_text().replace("骗人办法", "骗人办法，拨 95588"))
     assert [(p.file, p.line) for p in run.check(tree).problems] == [("columns.yaml", 3)]
+
+
+def test_claims_are_refused_in_the_list_of_columns(tree: Path) -> None:
+    path = tree / "columns.yaml"
+    path.write_text(path.read_text().replace("眼下有人正在用的骗人办法", "全国第一的栏目"))
+    (problem,) = run.check(tree).problems
+    assert (problem.file, problem.line, "绝对化" in problem.reason) == ("columns.yaml", 3, True)
