@@ -139,7 +139,8 @@ def _print_table(report: Report) -> None:
     from rich.table import Table
 
     from edu_platform.core.vocabulary import Audience, Right, label
-    from edu_platform.library.content.run import KINDS, QUESTIONS
+    from edu_platform.library.content.run import KINDS
+    from edu_platform.library.content.sections import QUESTIONS
 
     names = [*KINDS.values(), QUESTIONS]
     table = Table("权利", "受众", title="按权利和受众统计")

@@ -33,7 +33,7 @@ img{display:block;width:100%;height:auto}
 .scene ul,.found{margin:.3em 0;padding-left:1.2em}
 .moves{font-weight:600;color:var(--good)}.moves.still{color:var(--bad)}
 .found li{overflow-wrap:anywhere}.bad{color:var(--bad)}.warn{color:var(--warn)}.good{color:var(--good)}
-dialog{border:0;padding:0;margin:0;width:100vw;height:100vh;max-width:none;max-height:none;background:#111d;overflow:auto}
+dialog{border:0;padding:0;margin:0;width:100vw;height:100vh;max-width:none;max-height:none;background:#111;overflow:auto}
 dialog form{position:sticky;top:0;display:flex;gap:8px;justify-content:flex-end;padding:10px;z-index:1}
 dialog button{min-width:44px;min-height:44px;padding:8px 14px;border:0;border-radius:10px;background:#fff;color:#111;
 font:inherit;cursor:pointer}

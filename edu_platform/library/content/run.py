@@ -36,7 +36,6 @@ from edu_platform.people.operations import import_account
 from edu_platform.review import operations as review
 
 KINDS: Final = {"article": "图文", "poster": "海报", "video": "视频", "quiz": "问答"}
-QUESTIONS: Final = "题目"
 
 _LINK: Final = re.compile(r"\]\([a-z]+://[^)\s]*")
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,9 @@ from edu_platform.core.vocabulary import Audience
 from edu_platform.library.meta import KEYS, check_meta, normal_meta, slug_reason, unknown_keys
 from edu_platform.library.pictures import SHIPPED
 from edu_platform.library.source import Document, Problems, SourceFile
+
+QUESTIONS: Final = "题目"
+"""Under which name questions are counted."""
 
 
 @dataclass(frozen=True, slots=True)

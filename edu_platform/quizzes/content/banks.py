@@ -19,7 +19,7 @@ from edu_platform.library.content.language import (
     note_risky,
 )
 from edu_platform.library.content.reading import note_difficulty
-from edu_platform.library.content.sections import Counts, Gathered, Importer
+from edu_platform.library.content.sections import QUESTIONS, Counts, Gathered, Importer
 from edu_platform.library.meta import slug_reason
 from edu_platform.library.source import (
     Document,
@@ -313,7 +313,7 @@ class QuestionsSection:
         for source in _all(banks):
             content = source.parsed.content
             note_difficulty(_said(source), content["audiences"], gathered.advice, problems, file=source.file)
-            gathered.count("题目", content["rights"], content["audiences"])
+            gathered.count(QUESTIONS, content["rights"], content["audiences"])
 
     def import_(self, session: Session, parsed: Sequence[BankSource], importer: Importer) -> Counts:
         """Keep every question that differs as a new version."""
