@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from edu_platform.media.drawing import palette, stage
 from edu_platform.media.drawing.film_scripts import FilmScript, check_illustrations
+from edu_platform.media.drawing.frames import Order, drawn_elsewhere
 from edu_platform.media.drawing.illustrations import finder, part_finder
 from edu_platform.media.drawing.lettering import fit_text, set_text
 from edu_platform.media.drawing.motion import arrive, settle, smooth, wave, window
@@ -221,7 +221,8 @@ def render_film(
     reel = _reel(script, house)
     part = target.with_name(target.name + ".part")
     try:
-        _encode(reel, script, part, (width, height), illustrations=illustrations, progress=progress)
+        order = Order(script, house, illustrations.absolute(), (width, height))
+        _encode(reel, order, part, progress=progress)
         os.replace(part, target)  # noqa: PTH105 - the atomic rename
     finally:
         part.unlink(missing_ok=True)
@@ -252,11 +253,10 @@ class _Encoder:
         self._chunks = _sound(reel, sound)
         self._heard = 0
 
-    def add(self, number: int, pixels: NDArray[np.uint8]) -> None:
-        """Encode one frame and the sound up to its end."""
-        frame = av.VideoFrame.from_numpy_buffer(pixels, format="bgra").reformat(
-            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
-        )
+    def add(self, number: int, planes: bytes) -> None:
+        """Encode one frame (planar YUV 4:2:0) and the sound up to its end."""
+        rows = np.frombuffer(planes, np.uint8).reshape(-1, self._video.width)
+        frame = av.VideoFrame.from_ndarray(rows, format="yuv420p")
         frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_SECOND)
         self._container.mux(self._video.encode(frame))
         while self._heard < (number + 1) * RATE / FRAMES_PER_SECOND:
@@ -274,36 +274,32 @@ class _Encoder:
         self._container.mux(self._audio.encode(None))
 
 
-def _encode(
-    reel: _Reel,
-    script: FilmScript,
-    part: Path,
-    size: tuple[int, int],
-    *,
-    illustrations: Path,
-    progress: Callable[[float], None] | None,
-) -> None:
-    """Draw on two boards in turn: while one is drawn on, the other is encoded."""
-    boards = [_canvas(size), _canvas(size)]
+def frames(script: FilmScript, house: House, illustrations: Path, size: tuple[int, int]) -> Iterator[bytes]:
+    """Draw every frame of a film and yield it as planar YUV 4:2:0 (BT.709, limited range), rows without padding."""
+    reel = _reel(script, house)
+    pixels, _, canvas = _canvas(size)
+    for number in range(reel.frames):
+        canvas.save()
+        _draw_frame(canvas, reel, number, illustrations)
+        canvas.restore()
+        drawn = av.VideoFrame.from_numpy_buffer(pixels, format="bgra").reformat(
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
+        )
+        yield drawn.to_ndarray().tobytes()
+
+
+def _encode(reel: _Reel, order: Order, part: Path, *, progress: Callable[[float], None] | None) -> None:
+    """Encode the frames as another process draws them."""
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with (
         av.open(str(part), "w", format="mp4", options=options) as container,
-        ThreadPoolExecutor(max_workers=1) as worker,
+        drawn_elsewhere(order, reel.frames) as drawn,
     ):
-        encoder = _Encoder(container, reel, script.sound, size)
-        encoding: Future[None] | None = None
-        for number in range(reel.frames):
-            pixels, _, canvas = boards[number % 2]
-            canvas.save()
-            _draw_frame(canvas, reel, number, illustrations)
-            canvas.restore()
-            if encoding is not None:
-                encoding.result()
-            encoding = worker.submit(encoder.add, number, pixels)
+        encoder = _Encoder(container, reel, order.script.sound, order.size)
+        for number, planes in enumerate(drawn):
+            encoder.add(number, planes)
             if progress is not None and number % FRAMES_PER_SECOND == 0:
                 progress(number / reel.frames)
-        if encoding is not None:
-            encoding.result()
         encoder.finish()
     if progress is not None:
         progress(1.0)

@@ -277,3 +277,15 @@ def test_hostile_elements_are_refused_by_name(key: str, nasty: Any) -> None:
     script, problems = parse_film(GOOD | {"scenes": [scene]})
     assert script is None
     assert all(problem.reason.encode() for problem in problems)
+
+
+def test_a_drawing_that_breaks_off_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, house: House, illustrations: Path
+) -> None:
+    """The process that draws is killed, runs out of memory, meets a bug: the film is refused, not cut short."""
+    from edu_platform.media.drawing import frames
+
+    monkeypatch.setattr(frames.sys, "executable", "/bin/false")
+    with pytest.raises(frames.DrawingEndedError):
+        render_film(script_of(), tmp_path / "film.mp4", house=house, illustrations=illustrations, size=TINY)
+    assert list(tmp_path.iterdir()) == []
