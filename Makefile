@@ -24,8 +24,8 @@ run: $(VENV)/run.stamp  ## start everything on 127.0.0.1:8000 (or PORT)
 
 test: $(VENV)/dev.stamp  ## every test, on SQLite and on PostgreSQL
 	@sh tests/browser.sh
-	$(BIN)/pytest -n 2 --dist loadfile -q
-	$(BIN)/pytest -n 2 --dist loadfile -q --database=postgresql -m database
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q --database=postgresql -m database
 
 test-long: $(VENV)/dev.stamp  ## the long ones too
 	@sh tests/browser.sh

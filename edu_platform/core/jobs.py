@@ -6,12 +6,12 @@ inside an application context. `factory` imports every room's `tasks`, which reg
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import now
@@ -31,11 +31,15 @@ class Periodic:
 
 
 registry: dict[str, Callable[..., None]] = {}
+heavy: set[str] = set()
+"""Jobs that take a machine's whole strength, such as rendering a film: one runs at a time, and the others go past it."""
 periodic: dict[str, Periodic] = {}
 
 
-def job(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def job(name: str, *, is_heavy: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as the job `name`."""
+    if is_heavy:
+        heavy.add(name)
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         if registry.get(name, function).__qualname__ != function.__qualname__:
@@ -67,20 +71,50 @@ def enqueue(
     return message
 
 
+def may_claim(session: Session, *, at: datetime) -> bool:
+    """Say whether `claim_due` would find anything; takes no lock."""
+    if session.scalar(_due(OutboxMessage.job.not_in(heavy), at=at).limit(1)) is not None:
+        return True
+    return (
+        not _lifting(session, at)
+        and session.scalar(_due(OutboxMessage.job.in_(heavy), at=at).limit(1)) is not None
+    )
+
+
 def claim_due(session: Session, *, at: datetime, limit: int = 20) -> list[OutboxMessage]:
-    """Lease up to `limit` due messages, so that nobody else runs them before the lease ends."""
-    free = or_(OutboxMessage.leased_until.is_(None), OutboxMessage.leased_until < at)
-    due = session.scalars(
-        select(OutboxMessage)
-        .where(OutboxMessage.done_at.is_(None), OutboxMessage.due_at <= at, free)
-        .order_by(OutboxMessage.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
-    for message in due:
+    """Lease up to `limit` due messages, so that nobody else runs them before the lease ends.
+
+    Of the heavy ones at most one is on lease at a time.
+    """
+
+    def take(which: ColumnElement[bool], most: int) -> Sequence[OutboxMessage]:
+        return session.scalars(_due(which, at=at).limit(most).with_for_update(skip_locked=True)).all()
+
+    claimed = list(take(OutboxMessage.job.not_in(heavy), limit))
+    if not _lifting(session, at):
+        claimed += take(OutboxMessage.job.in_(heavy), 1)
+    for message in claimed:
         message.leased_until = at + LEASE
         message.attempts += 1
-    return list(due)
+    return claimed
+
+
+def _due(which: ColumnElement[bool], *, at: datetime) -> Select[OutboxMessage]:
+    free = or_(OutboxMessage.leased_until.is_(None), OutboxMessage.leased_until < at)
+    return (
+        select(OutboxMessage)
+        .where(which, OutboxMessage.done_at.is_(None), OutboxMessage.due_at <= at, free)
+        .order_by(OutboxMessage.id)
+    )
+
+
+def _lifting(session: Session, at: datetime) -> bool:
+    """Say whether a heavy job is on lease."""
+    on_lease = OutboxMessage.done_at.is_(None) & (OutboxMessage.leased_until >= at)
+    return (
+        session.scalar(select(OutboxMessage.id).where(OutboxMessage.job.in_(heavy), on_lease).limit(1))
+        is not None
+    )
 
 
 def finish(session: Session, message_id: int, *, at: datetime) -> bool:

@@ -11,7 +11,7 @@ import structlog
 from flask import Flask
 from huey import Huey, RedisHuey, SqliteHuey
 from huey.consumer import Consumer
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from edu_platform.config.settings import Settings
 from edu_platform.core import jobs
@@ -68,10 +68,9 @@ def run_message(message_id: int, lease: str) -> bool:
 def drain(run: Callable[[int, str], Any]) -> int:
     """Hand every due message to `run(id, lease)`; return how many. Takes no write lock when nothing is due."""
     at = now()
-    due = select(OutboxMessage.id).where(OutboxMessage.done_at.is_(None), OutboxMessage.due_at <= at).limit(1)
-    waiting = reading().scalar(due)
+    waiting = jobs.may_claim(reading(), at=at)
     reading().rollback()
-    if waiting is None:
+    if not waiting:
         return 0
     with writing() as session:
         leased = [

@@ -18,7 +18,7 @@ from edu_platform.media.storage import store_of
 from edu_platform.media.uploads import fetch
 
 
-@job("media.convert_film")
+@job("media.convert_film", is_heavy=True)
 def convert_film(file_id: int) -> None:
     """Bring an uploaded film to H.264 and AAC; a film that cannot be is marked refused, with the reason."""
     store = store_of(current_app.config["EDU"])

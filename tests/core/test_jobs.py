@@ -19,6 +19,11 @@ def note(word):
     ran.append(word)
 
 
+@jobs.job("test.heavy", is_heavy=True)
+def lift(word):
+    ran.append(word)
+
+
 @jobs.job("test.fail")
 def fail():
     raise RuntimeError("not today")
@@ -119,3 +124,20 @@ def test_what_was_kept_for_repeats_is_forgotten_after_two_days():
     with frozen(now() + timedelta(hours=49)):
         prune()
     assert count() == 0
+
+
+def test_a_heavy_job_runs_alone_of_its_kind_and_lets_the_light_ones_pass():
+    for word in ("film 1", "film 2"):
+        want("test.heavy", word=word)
+    want("test.note", word="poster")
+    started = []
+    assert drain(lambda message, lease: started.append((message, lease))) == 2
+    want("test.note", word="another poster")
+    assert drain(lambda message, lease: started.append((message, lease))) == 1, (
+        "the second film waits for the first"
+    )
+    for message, lease in started:
+        run_message(message, lease)
+    assert ran == ["poster", "film 1", "another poster"]
+    assert run_all_due() == 1
+    assert ran[-1] == "film 2"

@@ -146,7 +146,7 @@ def _preview(picture: bytes) -> bytes:
     return target.getvalue()
 
 
-@job(films.RENDER_FILM)
+@job(films.RENDER_FILM, is_heavy=True)
 def render_film(revision_id: int) -> None:
     """Render the missing parts of a film: the film itself, its still, its captions as WebVTT."""
     settings = _settings()
