@@ -8,7 +8,7 @@ import click
 @click.command()
 def command() -> None:
     """Run the job worker until it is told to stop."""
-    from edu_platform.factory.entry import application, settings_here
+    from edu_platform.factory.entry import application
     from edu_platform.factory.worker import serve
 
-    serve(application(), settings_here())
+    serve(application())

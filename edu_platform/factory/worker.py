@@ -1,7 +1,10 @@
-"""The job worker: huey runs what the outbox holds; a clock runs the periodic jobs and gives signs of life."""
+"""The job worker: threads run what the outbox holds, a clock hands it out and runs the periodic jobs."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -9,55 +12,49 @@ from typing import Any
 
 import structlog
 from flask import Flask
-from huey import Huey, RedisHuey, SqliteHuey
-from huey.consumer import Consumer
-from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError
 
-from edu_platform.config.settings import Settings
 from edu_platform.core import jobs
 from edu_platform.core.clock import now
 from edu_platform.core.db import reading, writing
+from edu_platform.core.errors import NotNow
 from edu_platform.core.health import WORKER, beat
 from edu_platform.core.models import OutboxMessage
+from edu_platform.core.problems import is_passing
 
 log = structlog.get_logger("worker")
 THREADS = 2
+TICK = 0.25
+RENEW_EVERY = jobs.LEASE.total_seconds() / 4
+GRACE = 10.0
+"""Seconds that running jobs have to end when the worker is told to stop; then others may take them."""
 
 
-def queue_of(settings: Settings) -> Huey:
-    """Return the queue: on Valkey when there is one, else in a file of its own."""
-    if settings.valkey_url:
-        return RedisHuey("edu", url=settings.valkey_url.replace("valkey://", "redis://"), results=False)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    # huey uses Python's own SQLite, which may have the WAL-reset bug: no WAL there.
-    return SqliteHuey(
-        "edu",
-        filename=str(settings.data_dir / "jobs.sqlite3"),
-        fsync=True,
-        journal_mode="delete",
-        results=False,
-    )
-
-
-def run_message(message_id: int, lease: str) -> bool:
-    """Run one outbox message in the present application context, unless it is done or its lease is another's.
+def run_message(message_id: int, attempt: int) -> bool:
+    """Run one outbox message in the present application context, unless it is done or claimed anew by another.
 
     Return whether it ran to its end. A failure is noted in the message, which is tried again later.
     """
-    with writing() as session:
-        message = session.get(OutboxMessage, message_id)
-        if message is None or message.done_at is not None or message.leased_until is None:
-            return False
-        if message.leased_until.isoformat() != lease:
-            return False
-        name, arguments = message.job, dict(message.arguments)
+    message = reading().get(OutboxMessage, message_id, populate_existing=True)
+    reading().rollback()
+    if message is None or message.done_at is not None or message.leased_until is None:
+        return False
+    if message.attempts != attempt:
+        return False
+    name, arguments = message.job, dict(message.arguments)
     started = time.perf_counter()
     try:
         jobs.registry[name](**arguments)
     except Exception as wrong:
         log.exception("job_failed", job=name, message=message_id)
         with writing() as session:
-            jobs.fail(session, message_id, at=now(), reason=f"{type(wrong).__name__}: {wrong}")
+            jobs.fail(
+                session,
+                message_id,
+                at=now(),
+                reason=f"{type(wrong).__name__}: {wrong}",
+                passing=isinstance(wrong, NotNow) or (isinstance(wrong, DBAPIError) and is_passing(wrong)),
+            )
         return False
     with writing() as session:
         jobs.finish(session, message_id, at=now())
@@ -65,20 +62,21 @@ def run_message(message_id: int, lease: str) -> bool:
     return True
 
 
-def drain(run: Callable[[int, str], Any]) -> int:
-    """Hand every due message to `run(id, lease)`; return how many. Takes no write lock when nothing is due."""
+def drain(run: Callable[[int, int], Any], *, limit: int = 20) -> int:
+    """Claim up to `limit` due messages and hand each to `run(id, attempt)`; return how many.
+
+    Takes no write lock when nothing is due.
+    """
     at = now()
     waiting = jobs.may_claim(reading(), at=at)
     reading().rollback()
     if not waiting:
         return 0
     with writing() as session:
-        leased = [
-            (m.id, m.leased_until.isoformat()) for m in jobs.claim_due(session, at=at) if m.leased_until
-        ]
-    for message_id, lease in leased:
-        run(message_id, lease)
-    return len(leased)
+        claimed = [(message.id, message.attempts) for message in jobs.claim_due(session, at=at, limit=limit)]
+    for message_id, attempt in claimed:
+        run(message_id, attempt)
+    return len(claimed)
 
 
 def run_all_due() -> int:
@@ -89,23 +87,73 @@ def run_all_due() -> int:
     return total
 
 
-class _Clock(threading.Thread):
-    """Drains the outbox, runs the periodic jobs, beats."""
+class Worker:
+    """Claims no more than its threads can run at once, so that what waits is free for any other worker."""
 
-    def __init__(self, app: Flask, run: Callable[[int, str], Any]) -> None:
-        super().__init__(name="clock", daemon=True)
-        self._app, self._run, self.stop = app, run, threading.Event()
+    def __init__(self, app: Flask, *, threads: int = THREADS) -> None:
+        self._app = app
+        self._threads = threads
+        self._held: dict[int, int] = {}
+        self._lock = threading.Lock()
+        self.stop = threading.Event()
 
-    def run(self) -> None:
+    def serve(self) -> None:
+        """Work until told to stop; then give running jobs a while, and their claims to whoever comes next."""
+        keeper = threading.Thread(target=self._keep, name="leases", daemon=True)
+        keeper.start()
         due = dict.fromkeys([*jobs.periodic, "beat"], 0.0)
-        while not self.stop.wait(0.25):
+        while not self.stop.wait(TICK):
             with self._app.app_context():
-                self._safely("drain", lambda: drain(self._run))
+                self._safely("drain", self._take)
                 for name, last in due.items():
                     seconds = 5.0 if name == "beat" else jobs.periodic[name].seconds
-                    if time.monotonic() - last >= seconds:
+                    if time.monotonic() - last >= seconds and not self.stop.is_set():
                         due[name] = time.monotonic()
                         self._safely(name, self._beat if name == "beat" else jobs.periodic[name].run)
+        give_up = time.monotonic() + GRACE
+        while self._claims() and time.monotonic() < give_up:
+            time.sleep(TICK)
+        with self._app.app_context():
+            self._safely("give_back", self._give_back)
+
+    def _take(self) -> None:
+        free = self._threads - len(self._claims())
+        if free > 0:
+            drain(self._start, limit=free)
+
+    def _start(self, message_id: int, attempt: int) -> None:
+        with self._lock:
+            self._held[message_id] = attempt
+        threading.Thread(target=self._run, args=(message_id, attempt), name="job", daemon=True).start()
+
+    def _run(self, message_id: int, attempt: int) -> None:
+        try:
+            with self._app.app_context():
+                self._safely("run", lambda: run_message(message_id, attempt))
+        finally:
+            with self._lock:
+                self._held.pop(message_id, None)
+
+    def _keep(self) -> None:
+        """Renew the leases of what runs here; in a thread of its own, since the clock may be at something long."""
+        while not self.stop.wait(RENEW_EVERY):
+            if claims := self._claims():
+                with self._app.app_context():
+                    self._safely("renew", functools.partial(self._renew, claims))
+
+    @staticmethod
+    def _renew(claims: dict[int, int]) -> None:
+        with writing() as session:
+            jobs.renew(session, claims, at=now())
+
+    def _give_back(self) -> None:
+        if claims := self._claims():
+            with writing() as session:
+                jobs.give_back(session, claims)
+
+    def _claims(self) -> dict[int, int]:
+        with self._lock:
+            return dict(self._held)
 
     @staticmethod
     def _beat() -> None:
@@ -116,29 +164,15 @@ class _Clock(threading.Thread):
     def _safely(name: str, step: Callable[[], Any]) -> None:
         try:
             step()
-        except Exception as wrong:  # noqa: BLE001 - the clock must go on
-            log.warning("periodic_failed", job=name, error=type(wrong).__name__, detail=str(wrong)[:200])
+        except Exception as wrong:  # noqa: BLE001 - the worker must go on
+            log.warning("step_failed", step=name, error=type(wrong).__name__)
+            with contextlib.suppress(Exception):
+                reading().rollback()
 
 
-def serve(app: Flask, settings: Settings) -> None:
+def serve(app: Flask) -> None:
     """Run the worker until it is told to stop (SIGINT, SIGTERM)."""
-    queue = queue_of(settings)
-
-    @queue.task()  # type: ignore[untyped-decorator]  # huey is untyped
-    def outbox(message_id: int, lease: str) -> None:
-        with app.app_context():
-            run_message(message_id, lease)
-
-    with app.app_context(), writing() as session:
-        # What another life of this worker left unfinished is free again; what it left in the queue is stale.
-        session.execute(
-            update(OutboxMessage).where(OutboxMessage.done_at.is_(None)).values(leased_until=None)
-        )
-    queue.storage.flush_queue()
-    clock = _Clock(app, outbox)
-    consumer = Consumer(queue, workers=THREADS, periodic=False, initial_delay=0.1, max_delay=1.0)
-    clock.start()
-    try:
-        consumer.run()
-    finally:
-        clock.stop.set()
+    worker = Worker(app)
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, lambda *_: worker.stop.set())
+    worker.serve()

@@ -1,5 +1,7 @@
 """The outbox: wanted in a transaction, run at least once after it."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -7,9 +9,10 @@ import pytest
 from edu_platform.core import jobs
 from edu_platform.core.clock import frozen, now
 from edu_platform.core.db import db, reading, writing
+from edu_platform.core.errors import NotNow
 from edu_platform.core.health import WORKER, beat
 from edu_platform.core.models import OutboxMessage
-from edu_platform.factory.worker import drain, run_all_due, run_message
+from edu_platform.factory.worker import Worker, drain, run_all_due, run_message
 
 ran = []
 
@@ -22,6 +25,11 @@ def note(word):
 @jobs.job("test.heavy", is_heavy=True)
 def lift(word):
     ran.append(word)
+
+
+@jobs.job("test.away")
+def away():
+    raise NotNow("the store is away")
 
 
 @jobs.job("test.fail")
@@ -72,8 +80,88 @@ def test_a_leased_message_is_nobody_elses_until_the_lease_ends():
 def test_a_stale_lease_runs_nothing():
     message = want("test.note", word="a")
     drain(lambda *_: None)
-    assert not run_message(message, "2020-01-01T00:00:00+00:00")
+    assert not run_message(message, 0)
     assert ran == []
+
+
+def leased(message):
+    db.session.remove()
+    return reading().get_one(OutboxMessage, message).leased_until
+
+
+def test_a_lease_is_renewed_by_whoever_holds_it_and_by_nobody_else():
+    message = want("test.note", word="a")
+    drain(lambda *_: None)
+    at = now() + timedelta(seconds=50)
+    with writing() as session:
+        jobs.renew(session, {message: 2}, at=at)
+    assert leased(message) < at + jobs.LEASE
+    with writing() as session:
+        jobs.renew(session, {message: 1}, at=at)
+    assert leased(message) == at + jobs.LEASE
+    with frozen(at + timedelta(seconds=1)):
+        assert drain(run_message) == 0, "it is still being worked at"
+
+
+def test_what_is_given_back_is_free_at_once_and_was_no_try():
+    message = want("test.note", word="a")
+    drain(lambda *_: None)
+    with writing() as session:
+        jobs.give_back(session, {message: 1})
+    assert leased(message) is None
+    assert run_all_due() == 1
+    assert reading().get_one(OutboxMessage, message).attempts == 1
+
+
+def test_a_clock_set_back_keeps_no_job_waiting():
+    ahead = now() + timedelta(days=3)
+    with frozen(ahead):
+        waiting = want("test.note", word="wanted by a clock that ran ahead")
+        want("test.note", word="claimed by it")
+        failed = want("test.note", word="failed under it")
+        planned = want("test.note", word="planned", due_at=ahead + timedelta(days=1))
+        with writing() as session:
+            jobs.claim_due(session, at=now())
+            jobs.give_back(session, {waiting: 1})
+            jobs.fail(session, failed, at=now(), reason="-")
+    assert run_all_due() == 3
+    assert leased(planned) is None
+    assert "planned" not in ran
+
+
+def test_passing_trouble_is_waited_out_for_as_long_as_it_takes():
+    message = want("test.away")
+    at = now()
+    for _ in range(jobs.LARGEST_ATTEMPTS + 3):
+        with frozen(at):
+            assert drain(run_message) == 1
+        db.session.remove()
+        row = reading().get_one(OutboxMessage, message)
+        assert row.done_at is None
+        assert row.due_at - at <= jobs.LONGEST_PAUSE
+        at = row.due_at
+
+
+def test_a_worker_claims_no_more_than_it_can_run_and_gives_back_what_it_cannot_end(app, monkeypatch):
+    monkeypatch.setattr("edu_platform.factory.worker.GRACE", 0.3)
+    waiting = threading.Event()
+    monkeypatch.setitem(jobs.registry, "test.note", lambda word: waiting.wait(20))
+    messages = [want("test.note", word=word) for word in "abc"]
+    worker = Worker(app, threads=2)
+    serving = threading.Thread(target=worker.serve)
+    serving.start()
+    deadline = time.monotonic() + 10
+    while sum(leased(message) is not None for message in messages) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.6)
+    assert [leased(message) is not None for message in messages] == [True, True, False]
+    worker.stop.set()
+    serving.join(20)
+    assert [leased(message) for message in messages] == [None] * 3
+    waiting.set()
+    for thread in threading.enumerate():
+        if thread.name == "job":
+            thread.join(20)
 
 
 def test_a_failure_is_noted_and_tried_later_each_time_longer_then_given_up():
@@ -131,13 +219,11 @@ def test_a_heavy_job_runs_alone_of_its_kind_and_lets_the_light_ones_pass():
         want("test.heavy", word=word)
     want("test.note", word="poster")
     started = []
-    assert drain(lambda message, lease: started.append((message, lease))) == 2
+    assert drain(lambda *claim: started.append(claim)) == 2
     want("test.note", word="another poster")
-    assert drain(lambda message, lease: started.append((message, lease))) == 1, (
-        "the second film waits for the first"
-    )
-    for message, lease in started:
-        run_message(message, lease)
+    assert drain(lambda *claim: started.append(claim)) == 1, "the second film waits for the first"
+    for message, attempt in started:
+        run_message(message, attempt)
     assert ran == ["poster", "film 1", "another poster"]
     assert run_all_due() == 1
     assert ran[-1] == "film 2"

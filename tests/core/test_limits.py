@@ -7,7 +7,6 @@ from flask import Flask
 
 from edu_platform.core.limits import limit_settings, limiter
 from edu_platform.core.problems import handle_errors
-from edu_platform.factory.worker import queue_of
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +49,3 @@ def test_another_address_has_a_count_of_its_own_and_a_header_is_no_address(setti
         client.get("/scarce", headers={"X-Forwarded-For": "1.2.3.4"})
     assert client.get("/scarce", headers={"X-Forwarded-For": "9.9.9.9"}).status_code == 429
     assert client.get("/scarce", environ_base={"REMOTE_ADDR": "127.0.0.2"}).status_code == 200
-
-
-def test_jobs_wait_in_valkey(settings, valkey):
-    queue = queue_of(replace(settings, valkey_url=valkey))
-    done = []
-
-    @queue.task()
-    def work(number):
-        done.append(number)
-
-    work(7)
-    queue.execute(queue.dequeue())
-    assert done == [7]
