@@ -23,12 +23,12 @@ run: $(VENV)/run.stamp  ## start everything on 127.0.0.1:8000 (or PORT)
 	@exec $(BIN)/edu run
 
 test: $(VENV)/dev.stamp  ## every test, on SQLite and on PostgreSQL
-	@sh tests/browser.sh
+	@sh tests/debian.sh
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q --database=postgresql -m database
 
 test-long: $(VENV)/dev.stamp  ## the long ones too
-	@sh tests/browser.sh
+	@sh tests/debian.sh
 	$(BIN)/pytest -q -m "long or not long"
 
 lint: $(VENV)/dev.stamp  ## style, types, direction of imports

@@ -1,0 +1,71 @@
+"""Real web processes for tests: the gunicorn that ships, with its shipped settings."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.load import free_port
+from edu_platform.config.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def environ_of(settings: Settings, **changes: str) -> dict[str, str]:
+    """The environment that gives a process these settings; `changes` name further ones in full."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("EDU_")},
+        "EDU_ENVIRONMENT": settings.environment.value,
+        "EDU_DATA_DIR": str(settings.data_dir),
+        "EDU_DATABASE_URL": settings.database_url,
+        "EDU_SECRET_KEYS": ",".join(settings.secret_keys),
+        "EDU_SEALING_KEYS": ",".join(settings.sealing_keys),
+        "EDU_WECHAT_BASE_URL": settings.wechat_base_url,
+        "EDU_WECHAT_SECRET": settings.wechat_secret,
+        "EDU_LIMITS": "on" if settings.limits else "off",
+        **changes,
+    }
+
+
+@contextlib.contextmanager
+def web(
+    environ: dict[str, str], log: Path, *, cwd: Path = ROOT
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run the web processes until the block ends; yield (port, the gunicorn master)."""
+    port = free_port()
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "app:app"],
+            cwd=cwd,
+            env={**environ, "PORT": str(port)},
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        wait_for_http(port, process, log)
+        yield port, process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for_http(port: int, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+    """Return when the address answers; raise with the log when it does not."""
+    import httpx2
+
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx2.TransportError):
+            httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=2)
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"it did not start: {log.read_text()[-3000:]}")
