@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, event
 
 SCRIPTS = Path(__file__).parents[1] / "migrations"
 
@@ -42,10 +43,26 @@ def check_schema(engine: Engine) -> None:
 
 
 def plain_engine(url: str) -> Engine:
-    """Return an engine for migrations: SQLite with foreign keys off, since batch mode drops and remakes tables."""
-    if url.startswith("sqlite"):
-        import pysqlite3
+    """Return an engine for migrations: SQLite with foreign keys off, since batch mode drops and remakes tables.
 
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        return create_engine(url, module=pysqlite3)
-    return create_engine(url)
+    On SQLite a transaction takes the write lock when it begins, so that a second process waits for it.
+    """
+    if not url.startswith("sqlite"):
+        return create_engine(url)
+    import pysqlite3
+
+    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, module=pysqlite3)
+
+    @event.listens_for(engine, "connect")
+    def _settings(dbapi: Any, record: Any) -> None:
+        del record
+        dbapi.isolation_level = None  # we emit BEGIN ourselves: the driver would not, before DDL
+        for pragma in ("busy_timeout=60000", "journal_mode=WAL", "foreign_keys=OFF", "secure_delete=ON"):
+            dbapi.execute("PRAGMA " + pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

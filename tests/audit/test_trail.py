@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from edu_platform.audit.models import AuditEntry
 from edu_platform.audit.operations import record, verify
 from edu_platform.audit.rules import FIRST, chain_hash
 from edu_platform.core.db import reading, writing
+from edu_platform.core.errors import Conflict
 from edu_platform.core.vocabulary import Role
 
 ACTOR = "staff:3 张三"
+
+
+@contextmanager
+def tampering() -> Iterator[Session]:
+    """Write as whoever owns the database could, with the guards off."""
+    with writing() as session:
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+        else:
+            for deed in ("update", "delete"):
+                session.execute(text(f"DROP TRIGGER IF EXISTS audit_entry_no_{deed}"))
+        yield session
 
 
 @pytest.fixture
@@ -44,6 +61,25 @@ def test_an_empty_trail_holds(context):
 
 
 @pytest.mark.parametrize(
+    "deed", ["UPDATE audit_entry SET actor = 'x' WHERE id = {id}", "DELETE FROM audit_entry WHERE id = {id}"]
+)
+def test_the_database_itself_refuses_to_change_the_trail(trail, deed):
+    """The control is every test below: with the guard off it can be done, and then the chain tells."""
+    with pytest.raises((Conflict, IntegrityError)), writing() as session:
+        session.execute(text(deed.format(id=trail[2])))
+    assert verify(reading()) is None
+    assert len(reading().scalars(select(AuditEntry.id)).all()) == len(trail)
+
+
+def test_the_trail_cannot_be_emptied_at_once(trail):
+    if reading().get_bind().dialect.name == "postgresql":
+        reading().rollback()
+        with pytest.raises((Conflict, IntegrityError)), writing() as session:
+            session.execute(text("TRUNCATE audit_entry"))
+    assert len(reading().scalars(select(AuditEntry.id)).all()) == len(trail)
+
+
+@pytest.mark.parametrize(
     "change",
     [
         "actor = 'staff:4 李四'",
@@ -54,13 +90,13 @@ def test_an_empty_trail_holds(context):
     ],
 )
 def test_a_changed_entry_is_found(trail, change):
-    with writing() as session:
+    with tampering() as session:
         session.execute(text(f"UPDATE audit_entry SET {change} WHERE id = {trail[2]}"))
     assert verify(reading()) == trail[2]
 
 
 def test_a_missing_entry_is_found(trail):
-    with writing() as session:
+    with tampering() as session:
         session.execute(text(f"DELETE FROM audit_entry WHERE id = {trail[1]}"))
     assert verify(reading()) == trail[2]
 
@@ -75,7 +111,7 @@ def test_a_forged_hash_is_found_at_the_next_entry(trail):
         facts=entry.facts,
         previous=entry.previous_hash,
     )
-    with writing() as session:
+    with tampering() as session:
         changed = session.get_one(AuditEntry, trail[2])
         changed.actor, changed.hash = "x", forged
     assert verify(reading()) == trail[3]

@@ -7,9 +7,10 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from edu_platform.cli import audit, keys, report, staff
-from edu_platform.core.db import db, reading, writing
+from edu_platform.core.db import db, reading
 from edu_platform.core.sealing import KeyRing
 from edu_platform.people.models import Learner
+from tests.audit.test_trail import tampering
 from tests.cast import sign_in_learner
 
 pytestmark = pytest.mark.database
@@ -46,7 +47,7 @@ def test_a_tampered_trail_is_named(environ, app):
     run(staff.command, "add", "b@example.cn", "乙", "--role", "editor")
     assert run(audit.command).exit_code == 0
     with app.app_context():
-        with writing() as session:
+        with tampering() as session:
             session.execute(
                 text(
                     "UPDATE audit_entry SET actor = 'somebody else' WHERE id = (SELECT min(id) FROM audit_entry)"
