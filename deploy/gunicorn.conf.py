@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from edu_platform.factory.entry import settings_here
+from edu_platform.factory.parent import end_with_parent
 
 _settings = settings_here()
 
@@ -26,5 +27,6 @@ control_socket_disable = True
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Forget connections that the parent made."""
-    del server, worker
+    """End, in order, when the master is killed: an orphan would hold the port for as long as clients keep it busy."""
+    del server
+    end_with_parent(worker.ppid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import socket
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from edu_platform.factory.parent import end_with_parent
 
 ROOT = Path(__file__).parents[2]
 STANDIN_SECRET = "local-stand-in-secret"  # noqa: S105 - of the local stand-in, which knows no real account
@@ -26,12 +27,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _die_with_parent() -> None:
-    """Let the kernel end this process when its parent is gone, so that a killed `edu run` leaves no orphan on the port."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 class _Household:
@@ -55,7 +50,7 @@ class _Household:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches us alone, and each of them is told once
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread runs yet
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - no thread runs yet
             )
 
     def look_after(self) -> None:
