@@ -34,8 +34,13 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 MAY_SKIP: dict[str, str] = {}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whatever stands on the database, so that it runs on PostgreSQL too; leave the long ones out."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark whatever stands on the database, so that it runs on PostgreSQL too; leave the long ones out.
+
+    Long ones run when `-m` speaks of them, as `make test-long` does.
+    """
+    if "long" not in config.option.markexpr:
+        items[:] = [item for item in items if item.get_closest_marker("long") is None]
     for item in items:
         if "database" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
