@@ -6,7 +6,7 @@ import structlog
 from flask import Blueprint, Response, jsonify
 
 from edu_platform.core.db import reading
-from edu_platform.core.health import checks
+from edu_platform.core.health import checks, facts
 
 health = Blueprint("health", __name__)
 
@@ -21,7 +21,10 @@ def alive() -> Response:
 
 @health.get("/readyz")
 def ready() -> tuple[Response, int]:
-    """Say whether the database, the storage and the worker are ready: 200, or 503 naming what is not."""
+    """Say whether the database, the storage and the worker are ready: 200, or 503 naming what is not.
+
+    `catalogue_age` is for how many seconds the catalogue is answered from memory because the database is away.
+    """
     found: dict[str, str] = {}
     for name, check in checks.items():
         try:
@@ -32,7 +35,11 @@ def ready() -> tuple[Response, int]:
             found[name] = "failing"
             reading().rollback()
     ok = all(state == "ok" for state in found.values())
-    response = jsonify(status="ready" if ok else "not_ready", checks=found)
+    response = jsonify(
+        status="ready" if ok else "not_ready",
+        checks=found,
+        **{name: number() for name, number in facts.items()},
+    )
     response.headers["Cache-Control"] = "no-store"
     if not ok:
         response.headers["Retry-After"] = "5"

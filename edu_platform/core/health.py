@@ -15,6 +15,8 @@ WORKER = "worker"
 SILENT_AFTER = timedelta(seconds=30)
 
 checks: dict[str, Callable[[Session], None]] = {}
+facts: dict[str, Callable[[], int]] = {}
+"""Numbers that `/readyz` tells beside its checks, whether ready or not; they must not need the database."""
 
 
 def check(name: str) -> Callable[[Callable[[Session], None]], Callable[[Session], None]]:
@@ -22,6 +24,16 @@ def check(name: str) -> Callable[[Callable[[Session], None]], Callable[[Session]
 
     def register(function: Callable[[Session], None]) -> Callable[[Session], None]:
         checks[name] = function
+        return function
+
+    return register
+
+
+def fact(name: str) -> Callable[[Callable[[], int]], Callable[[], int]]:
+    """Register a number that `/readyz` tells."""
+
+    def register(function: Callable[[], int]) -> Callable[[], int]:
+        facts[name] = function
         return function
 
     return register

@@ -6,6 +6,7 @@ from flask import Response, request
 from flask_limiter.util import get_remote_address
 
 from edu_platform.core.db import db
+from edu_platform.core.health import fact
 from edu_platform.core.limits import limiter
 from edu_platform.library.catalogue import Make, catalogue_of, choose
 
@@ -30,3 +31,8 @@ def answer(make: Make, *, by_reads: bool = False) -> Response:
         accept_encoding=request.headers.get("Accept-Encoding"),
     )
     return Response(body, status=status, headers=headers)
+
+
+@fact("catalogue_age")
+def _catalogue_age() -> int:
+    return catalogue_of(db.engine).away_for()

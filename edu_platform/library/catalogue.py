@@ -3,6 +3,9 @@
 A process looks at the catalogue's version at most every `LOOK` seconds; between looks, and until the next moment
 at which something appears or goes by the clock, it answers from memory. What this process itself commits it sees
 at once.
+
+While one thread looks the others do not wait for it: a database that is slow to answer holds up one reader.
+While it cannot be looked at, what is kept is sent for `LONGEST_AWAY` seconds more (docs/decisions/010).
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Engine, Select, event, func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, load_only, undefer
 
 from edu_platform.core.clock import day_end, local_day, now
-from edu_platform.core.errors import NotFound
+from edu_platform.core.errors import NotFound, NotNow
 from edu_platform.core.paging import decode_cursor, encode_cursor
 from edu_platform.core.vocabulary import Audience, Right
 from edu_platform.library import kinds, queries, rules, search
@@ -31,6 +35,12 @@ from edu_platform.media.ranges import matches
 
 LOOK = 0.3
 """Seconds for which a version that was looked at is believed."""
+HANGING = 0.5
+"""Seconds after which a look that has not come back counts as a database that is away."""
+AGAIN = 1.0
+"""Seconds between looks at a database that could not be looked at."""
+LONGEST_AWAY = 600.0
+"""Seconds since the last look for which kept answers are sent while the database is away; then 503."""
 LARGEST_AGE = 10
 """Seconds for which a client may keep an answer without asking again."""
 MOST_BYTES = 64 * 1024 * 1024
@@ -52,10 +62,14 @@ class Generation:
 
 @dataclass(frozen=True)
 class Fresh:
-    """An answer, and for how many seconds a client may keep it."""
+    """An answer, and for how many seconds a client may keep it; `age`: seconds since its database was last seen.
+
+    The age is 0 unless the database is away.
+    """
 
     answer: Answer
     max_age: int
+    age: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,13 @@ class Catalogue:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._size = 0
         self._generation: Generation | None = None
-        self._looked = 0.0
+        self._seen = 0.0
+        self._next_look = 0.0
+        self._is_away = False
+        # What this process commits begins an epoch: a look that began in an earlier one says nothing about it.
+        self._epoch = 0
+        self._seen_epoch = -1
+        self._looking: tuple[int, float] | None = None  # the epoch of the look under way, and since when
 
     def cached(self, key: str) -> Fresh | None:
         """Return the answer kept under `key` (path and query as they were sent), None when there is none."""
@@ -89,7 +109,7 @@ class Catalogue:
             if kept is None:
                 return None
             self._kept.move_to_end(key)
-            return Fresh(kept.answer, _age(generation, moment))
+            return Fresh(kept.answer, _age(generation, moment), self._away_for())
 
     def answer(self, key: str, make: Make, *, by_reads: bool = False) -> Fresh:
         """Return the answer for `key`, made by `make(session, moment)` when it is not kept; refusals are not kept."""
@@ -98,7 +118,9 @@ class Catalogue:
             kept = self._kept.get(key)
             if kept is not None:
                 self._kept.move_to_end(key)
-                return Fresh(kept.answer, _age(generation, moment))
+                return Fresh(kept.answer, _age(generation, moment), self._away_for())
+            if self._away_for():
+                raise NotNow  # at once: a thread that waits for a database that is away serves nobody
         # A session of its own: the request's may look at an older state of the database than the version just read.
         with Session(self._engine) as session:
             made = make(session, moment)
@@ -111,35 +133,80 @@ class Catalogue:
     def look_again(self) -> None:
         """Look at the version before the next answer, however short ago that was done."""
         with self._lock:
-            self._looked = 0.0
+            self._epoch += 1
+            self._next_look = 0.0
+
+    def away_for(self) -> int:
+        """Return for how many seconds the database has not been seen; 0 when it is there."""
+        with self._lock:
+            return self._away_for()
+
+    def _away_for(self) -> int:
+        tick = time.monotonic()
+        away = self._is_away or (self._looking is not None and tick - self._looking[1] > HANGING)
+        return max(1, int(tick - self._seen)) if away else 0
 
     def _current(self) -> tuple[Generation, datetime]:
-        """Return the present state and moment, dropping what does not hold any more. Called under the lock."""
-        moment, tick = now(), time.monotonic()
+        """Return the present state and moment, dropping what does not hold any more.
+
+        Called under the lock, which is let go of while this thread looks.
+        """
+        while True:
+            moment, tick, known, epoch = now(), time.monotonic(), self._generation, self._epoch
+            if known is not None and known.pool is self._engine.pool and self._seen_epoch == epoch:
+                if tick < self._next_look and (self._is_away or _holds(known, moment)):
+                    return known, moment
+                if self._is_looked_at(tick, fresh=_holds(known, moment)):
+                    return known, moment
+            looking = self._looking = (epoch, tick)
+            self._lock.release()
+            found, trouble = None, None
+            try:
+                found = self._look(moment)
+            except SQLAlchemyError as away:
+                trouble = away
+            finally:
+                self._lock.acquire()
+                if self._looking == looking:
+                    self._looking = None
+            if epoch != self._epoch or self._generation is not known:
+                continue  # something was committed, or seen, meanwhile
+            if trouble is not None:
+                return self._known_still(trouble), moment
+            assert found is not None
+            self._is_away, self._seen, self._seen_epoch, self._next_look = False, tick, epoch, tick + LOOK
+            return self._adopt(found, moment), moment
+
+    def _is_looked_at(self, tick: float, *, fresh: bool) -> bool:
+        """Say whether another thread's look spares this one's: what is known was seen just now, or the look hangs."""
+        if self._looking is None or self._looking[0] != self._epoch:
+            return False
+        age = tick - self._seen
+        return (fresh and age < LOOK + HANGING) or (tick - self._looking[1] > HANGING and age < LONGEST_AWAY)
+
+    def _known_still(self, trouble: SQLAlchemyError) -> Generation:
+        """Return what was last seen while the database is away; raise `trouble` when that is too old or out of date."""
+        known, tick = self._generation, time.monotonic()
+        known_is_ours = known is not None and known.pool is self._engine.pool
+        if known is None or not known_is_ours or self._seen_epoch != self._epoch:
+            raise trouble
+        if tick - self._seen >= LONGEST_AWAY:
+            raise trouble
+        self._is_away, self._next_look = True, tick + AGAIN
+        return known
+
+    def _adopt(self, found: Generation, moment: datetime) -> Generation:
+        """Make what was found the present state, unless it is what is known; drop what does not hold any more."""
         known = self._generation
-        if (
-            known is not None
-            and tick - self._looked < LOOK
-            and known.pool is self._engine.pool
-            and known.since <= moment
-            and (known.until is None or moment < known.until)
-        ):
-            return known, moment
-        found = self._look(moment)
-        self._looked = tick
-        if (
-            known is not None
-            and found == replace(known, since=found.since)
-            and (known.until is None or moment < known.until)
-            and known.since <= moment
-        ):
-            return known, moment
+        same = known is not None and found == replace(known, since=found.since)
+        if known is not None and same and _holds(known, moment):
+            return known
         same_pieces = known is not None and replace(found, popularity=None) == replace(
             known, popularity=None, since=found.since
         )
         self._drop(only_by_reads=same_pieces)
         self._generation = found
-        return found, moment
+        return found
 
     def _look(self, moment: datetime) -> Generation:
         with Session(self._engine) as session:
@@ -164,6 +231,11 @@ class Catalogue:
         self._size += kept.answer.size
         while self._size > self._most:
             self._size -= self._kept.popitem(last=False)[1].answer.size
+
+
+def _holds(generation: Generation, moment: datetime) -> bool:
+    """Say whether nothing has appeared or gone by the clock since, nor the clock gone back."""
+    return generation.since <= moment and (generation.until is None or moment < generation.until)
 
 
 def _age(generation: Generation, moment: datetime) -> int:
@@ -207,6 +279,8 @@ def choose(
         "Cache-Control": f"public, max-age={fresh.max_age}",
         "Vary": "Accept-Encoding",
     }
+    if fresh.age:
+        headers["Age"] = str(fresh.age)  # the database is away: this is how long ago it was last seen
     if if_none_match is not None and matches(if_none_match, etag, weak=True):
         return 304, headers, b""
     headers["Content-Type"] = "application/json"
