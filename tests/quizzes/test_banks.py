@@ -152,8 +152,12 @@ def test_a_bank_that_gives_its_answers_away_is_a_finding(root):
     for question in questions:
         for option in question["options"]:
             option["text"] += "，而且要写得格外地长一些才行" if option["correct"] else ""
-    write_bank(root, [*QUESTIONS, *questions])
-    assert any("正确选项最长" in r for _, _, r in problems(root))
+    text = write_bank(root, [*QUESTIONS, *questions])
+    assert any("总挑最长的选项，88% 能对" in r for _, _, r in problems(root))
+    assert any("总挑最长的能对 88%" in line for line in run.check(root).measures)
+    # the control: the same bank with options of one length
+    (root / "questions" / "bank.yaml").write_text(text.replace("，而且要写得格外地长一些才行", ""))
+    assert problems(root) == []
 
 
 def test_a_private_telephone_number_is_found(root):

@@ -223,37 +223,3 @@ def test_pass_mark_is_not_rounded():
     assert not questions.has_passed(19, 30, 64)  # 63.3 %
     assert questions.has_passed(20, 30, 66)
     assert questions.has_passed(0, 30, 0)
-
-
-def bank(rights_at, longest, shortest=0):
-    found = []
-    for n, place in enumerate(rights_at):
-        texts = ["甲乙", "丙丁", "戊己", "庚辛"]
-        if n < longest:
-            texts[place] += "长"
-        if n < shortest:
-            texts = [t if i == place else f"{t}长" for i, t in enumerate(texts)]
-        options = [{"text": f"{t}{i}", "correct": i == place} for i, t in enumerate(texts)]
-        found.append(parse(change(SINGLE, id=f"q-{n}", options=options))[0])
-    return found
-
-
-def test_a_bank_that_gives_its_answers_away_is_found_out():
-    even = bank([0, 1, 2, 3] * 5, longest=11)
-    assert questions.tell_problems(questions.tells(even)) == []
-    long = questions.tell_problems(questions.tells(bank([0, 1, 2, 3] * 5, longest=12)))
-    assert len(long) == 1
-    assert "60%" in long[0]
-    first = questions.tell_problems(questions.tells(bank([0] * 10 + [1, 2] * 5, longest=0)))
-    assert len(first) == 1
-    assert "第 1 位" in first[0]
-    assert questions.tell_problems(questions.tells(bank([0] * 9, longest=9))) == []
-    short = questions.tell_problems(questions.tells(bank([0, 1, 2, 3] * 5, longest=0, shortest=12)))
-    assert len(short) == 1
-    assert "最短" in short[0]
-
-
-def test_what_was_measured_is_said_in_a_line():
-    said = questions.tells_line(questions.tells(bank([0, 1, 1, 3], longest=2)))
-    assert said == "单选 4 道，正确项最长的占 50%、最短的占 0%，位置 A 25%、B 50%、D 25%"
-    assert questions.tells_line(questions.tells([])) == "没有单选题"

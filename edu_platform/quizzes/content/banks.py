@@ -35,10 +35,8 @@ from edu_platform.quizzes.rules.questions import (
     Parsed,
     QuestionType,
     parse,
-    tell_problems,
-    tells,
-    tells_line,
 )
+from edu_platform.quizzes.rules.tells import tell_problems, tells, tells_line
 
 SAME_QUESTION = 0.75
 """How much of their text two questions may share; stems of one subject share much, whole questions do not."""
@@ -303,6 +301,8 @@ class QuestionsSection:
             gathered.measures.append(f"{bank.file}：{tells_line(measured)}")
         if len(banks) > 1:
             whole = tells([source.parsed for source in _all(banks)])
+            for reason in tell_problems(whole):
+                problems.note(self.folder, 1, "", f"全部题库合起来：{reason}")
             gathered.measures.append(f"全部题库：{tells_line(whole)}")
         _note_repeated(banks, problems)
         _note_likeness(banks, problems)

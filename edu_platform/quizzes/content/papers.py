@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,9 @@ from edu_platform.library.meta import KEYS
 from edu_platform.library.source import Problems, SourceFile, read_document
 from edu_platform.quizzes.content.banks import BankSource, QuestionsSection
 from edu_platform.quizzes.rules import papers
+
+POOL_TIMES: Final = 2
+"""How many times its length a drawn quiz should have to draw from, so that a second sitting is another one."""
 
 
 class QuizzesSection:
@@ -49,7 +53,7 @@ class QuizzesSection:
         return found
 
     def check(self, gathered: Gathered, problems: Problems) -> None:
-        """Note questions that no bank has and draws that the banks cannot fill."""
+        """Note questions that no bank has and draws that the banks cannot fill; advise on draws that nearly empty them."""
         banks: list[BankSource] = gathered.parsed.get(QuestionsSection.name, [])
         known = [
             papers.Known(number, source.parsed.ref, bank.name, source.parsed.content)
@@ -60,7 +64,15 @@ class QuizzesSection:
         for piece in gathered.parsed.get(self.name, []):
             rules, _ = papers.parse(piece.body)
             assert rules is not None  # it was read without a mistake
-            note_errors(piece.document, papers.resolve(rules, known)[1], problems)
+            parts, errors = papers.resolve(rules, known)
+            note_errors(piece.document, errors, problems)
+            pool = {question for part in parts for question in part.pool}
+            if rules.draw and parts and len(pool) < POOL_TIMES * rules.question_count:
+                reason = (
+                    f"抽 {rules.question_count} 道，可抽的只有 {len(pool)} 道，做两回就见全了："
+                    f"宜有 {POOL_TIMES} 倍以上"
+                )
+                piece.document.note(gathered.advice, "paper.draw", reason)
 
     def import_(self, session: Session, parsed: Sequence[PieceSource], importer: Importer) -> Counts:
         """Bring each quiz through draft, review and publication where it, or a question of its own, differs."""

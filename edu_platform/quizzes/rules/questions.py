@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -341,69 +341,3 @@ def score(
 def has_passed(points: int, most: int, pass_mark: int) -> bool:
     """Say whether `points` of `most` reach the pass mark (percent), without rounding."""
     return points * 100 >= pass_mark * most
-
-
-# Banks
-
-
-@dataclass(frozen=True)
-class Tells:
-    """How far a bank gives its answers away without being read, over its single-choice questions.
-
-    `longest` and `shortest` are the shares whose right option is longer, or shorter, than every other; `positions`
-    the share of each place in the file that holds the right one.
-    """
-
-    questions: int
-    longest: float
-    shortest: float
-    positions: Sequence[float]
-
-
-MOST_LONGEST, MOST_POSITION = 0.55, 0.45
-LEAST_TO_MEASURE = 10  # fewer questions say nothing about a habit
-
-
-def tells(questions: Collection[Parsed]) -> Tells:
-    """Measure how far length and place give the right option away."""
-    singles = [q for q in questions if q.content["type"] == QuestionType.SINGLE]
-    longest = shortest = 0
-    places = [0] * MOST_OPTIONS
-    for question in singles:
-        right = question.key["correct"][0]
-        lengths = [len(text) for text in question.content["options"]]
-        longest += all(lengths[right] > n for i, n in enumerate(lengths) if i != right)
-        shortest += all(lengths[right] < n for i, n in enumerate(lengths) if i != right)
-        places[right] += 1
-    count = len(singles)
-    of = max(count, 1)
-    return Tells(count, longest / of, shortest / of, [place / of for place in places])
-
-
-def tell_problems(measured: Tells) -> list[str]:
-    """Say in words what `tells` found to be too much."""
-    if measured.questions < LEAST_TO_MEASURE:
-        return []
-    found = []
-    if measured.longest > MOST_LONGEST:
-        found.append(
-            f"{measured.longest:.0%} 的单选题正确选项最长，超过 {MOST_LONGEST:.0%}：不读题也能猜中，请把干扰项写得一样长。"
-        )
-    if measured.shortest > MOST_LONGEST:
-        found.append(
-            f"{measured.shortest:.0%} 的单选题正确选项最短，超过 {MOST_LONGEST:.0%}：不读题也能猜中，请把选项写得一样长。"
-        )
-    place, share = max(enumerate(measured.positions), key=lambda pair: pair[1])
-    if share > MOST_POSITION:
-        found.append(f"{share:.0%} 的单选题正确选项排在第 {place + 1} 位，超过 {MOST_POSITION:.0%}，请打散。")
-    return found
-
-
-def tells_line(measured: Tells) -> str:
-    """Say in one line what `tells` measured, whether it is too much or not."""
-    if not measured.questions:
-        return "没有单选题"
-    places = "、".join(
-        f"{letter} {share:.0%}" for letter, share in zip("ABCDEF", measured.positions, strict=False) if share
-    )
-    return f"单选 {measured.questions} 道，正确项最长的占 {measured.longest:.0%}、最短的占 {measured.shortest:.0%}，位置 {places}"
