@@ -43,9 +43,7 @@ def test_there_are_as_many_as_promised(shipped):
 
 def test_length_and_place_lead_nowhere(shipped):
     gathered, _ = shipped
-    banks = {
-        bank.name: [source.parsed for source in bank.questions] for bank in gathered.parsed["questions"]
-    }
+    banks = {bank.name: [source.parsed for source in bank.questions] for bank in gathered.parsed["questions"]}
     whole = [question for questions in banks.values() for question in questions]
     measured = {name: tells(questions) for name, questions in {**banks, "whole": whole}.items()}
     enough = {name: seen for name, seen in measured.items() if seen.singles >= LEAST_TO_MEASURE}
