@@ -1,25 +1,80 @@
-"""gunicorn as it ships: one process with threads by default; settings choose otherwise."""
+"""gunicorn as it ships: one process with threads by default; settings choose otherwise.
+
+The master never keeps a module of the application: after `kill -HUP` its workers load the code that then lies there.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
-from edu_platform.factory.entry import settings_here
-from edu_platform.factory.parent import end_with_parent
+from gunicorn.http import errors
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import ThreadWorker
 
-_settings = settings_here()
+_STATUSES = {
+    errors.LimitRequestLine: 414,
+    errors.LimitRequestHeaders: 431,
+    errors.ExpectationFailed: 417,
+    errors.UnsupportedTransferCoding: 501,
+    errors.ForbiddenProxyRequest: 403,
+}
+# what the application tried to send is its own fault
+_OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
+
+
+def _settings() -> Any:
+    """Read the settings, and forget the modules that read them."""
+    from edu_platform.config.installation import environ_with_installation
+    from edu_platform.config.settings import Settings
+
+    try:
+        return Settings.read(environ_with_installation(os.environ))
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "edu_platform"]:
+            del sys.modules[name]
+
+
+class Worker(ThreadWorker):
+    """Refuses what never reaches the application in the application's own words."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer with problem details; note the kind of error, for its text quotes the request."""
+        del req, addr
+        from edu_platform.factory.headers import refusal
+
+        status = 500
+        if isinstance(exc, errors.ParseException) and not isinstance(exc, _OURS):
+            status = _STATUSES.get(type(exc), 400)
+        self.log.warning("refused before the application: %s (%s)", type(exc).__name__, status)
+        try:
+            write_nonblock(client, refusal(status))
+        except OSError:
+            self.log.debug("nobody was there to be told")
+
+
+_chosen = _settings()
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-workers = _settings.web_processes
-threads = _settings.web_threads
-worker_class = "gthread"
+workers = _chosen.web_processes
+threads = _chosen.web_threads
+worker_class = Worker
+# Where a worker shows that it lives: in memory, for a busy disk must not make it look dead.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn makes and unlinks its file
 timeout = 60
-graceful_timeout = 30
-keepalive = 15
-max_requests = 0
+graceful_timeout = 30  # a reload lets requests end that run longer than most
+keepalive = 15  # longer than nginx keeps a connection to us
+max_requests = 250_000  # whatever leaks, leaks no longer than this
+max_requests_jitter = 50_000  # and not all of them start anew at once
+backlog = 2048  # during a reload newcomers wait here for the new workers
 limit_request_line = 8190
 limit_request_fields = 64
+limit_request_field_size = 8190
+# Whom to believe about address and scheme is EDU_TRUSTED_PROXIES' to say, not gunicorn's.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
@@ -27,6 +82,12 @@ control_socket_disable = True
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """End, in order, when the master is killed: an orphan would hold the port for as long as clients keep it busy."""
-    del server
+    """Share nothing with the master, and do not outlive it."""
+    from edu_platform.factory.parent import end_with_parent
+
+    # in order, when the master is killed: an orphan would hold the port for as long as clients keep it busy
     end_with_parent(worker.ppid)
+    if server.cfg.preload_app:
+        from edu_platform.factory.entry import forget_connections
+
+        forget_connections(server.app.wsgi())

@@ -12,8 +12,28 @@ from pathlib import Path
 
 from bench.load import free_port
 from edu_platform.config.settings import Settings
+from edu_platform.core.migration import upgrade
 
 ROOT = Path(__file__).parents[1]
+
+
+def installation(folder: Path, **changes: str) -> Settings:
+    """Settings of an installation of its own in `folder`, its database migrated."""
+    settings = Settings.read(
+        {
+            "EDU_ENVIRONMENT": "test",
+            "EDU_DATA_DIR": str(folder / "var"),
+            "EDU_SECRET_KEYS": "test-only-0123456789-abcdefghijklmnop",
+            "EDU_SEALING_KEYS": "test-only-sealing-9876543210-zyxwvuts",
+            "EDU_WECHAT_BASE_URL": "http://127.0.0.1:9",
+            "EDU_WECHAT_SECRET": "test-only-secret",
+            "EDU_LIMITS": "off",
+            **changes,
+        }
+    )
+    settings.data_dir.mkdir(exist_ok=True)
+    upgrade(settings.database_url)
+    return settings
 
 
 def environ_of(settings: Settings, **changes: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ import click
 from edu_platform.factory.parent import end_with_parent
 
 ROOT = Path(__file__).parents[2]
+LARGEST_LOG = 32 * 1024 * 1024
+"""Bytes of one process's log, of which the one before is kept too."""
 STANDIN_SECRET = "local-stand-in-secret"  # noqa: S105 - of the local stand-in, which knows no real account
 
 
@@ -27,6 +30,18 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def keep_small(log: Path, largest: int = LARGEST_LOG) -> None:
+    """Put a log that has grown too large aside, in place of the one before; whoever appends to it begins anew."""
+    if log.stat().st_size <= largest:
+        return
+    aside = log.with_name(f"{log.name}.1")
+    try:
+        shutil.copyfile(log, aside)
+    except OSError:  # a full disk needs the space more than the lines
+        aside.unlink(missing_ok=True)
+    os.truncate(log, 0)
 
 
 class _Household:
@@ -54,8 +69,9 @@ class _Household:
             )
 
     def look_after(self) -> None:
-        """Start again what has died."""
+        """Start again what has died, and keep the logs small."""
         for name, process in list(self._running.items()):
+            keep_small(self._logs / f"{name}.log")
             code = process.poll()
             if code is None:
                 continue

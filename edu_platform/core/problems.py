@@ -46,6 +46,22 @@ def _shown(text: str) -> str:
     return whole if len(whole) <= MOST_CHARACTERS else whole[: MOST_CHARACTERS - 1] + "…"
 
 
+def document(
+    status: int, *, code: str | None = None, detail: str | None = None, request_id: str = ""
+) -> dict[str, Any]:
+    """Return the members that every problem has."""
+    code = code or _CODES.get(status, f"http_{status}")
+    title = _TITLES.get(status, "请求未能完成")
+    return {
+        "type": f"urn:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail or title + "。",
+        "request_id": request_id,
+    }
+
+
 def problem(
     status: int,
     *,
@@ -55,15 +71,7 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """Build a problem-details answer; never cached."""
-    code = code or _CODES.get(status, f"http_{status}")
-    body: dict[str, Any] = {
-        "type": f"urn:problem:{code}",
-        "title": _TITLES.get(status, "请求未能完成"),
-        "status": status,
-        "code": code,
-        "detail": detail or _TITLES.get(status, "请求未能完成") + "。",
-        "request_id": g.get("request_id", ""),
-    }
+    body = document(status, code=code, detail=detail, request_id=g.get("request_id", ""))
     if errors:
         body["errors"] = [
             {"field": _shown(e.field), "reason": _shown(e.reason), "code": e.code}

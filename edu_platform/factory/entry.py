@@ -25,3 +25,9 @@ def application() -> Flask:
         check_schema(db.engine)
         db.engine.dispose()  # a forked worker must not share a connection
     return app
+
+
+def forget_connections(app: Flask) -> None:
+    """Let go of the database's connections without closing them: after a fork they are the parent's."""
+    with app.app_context():
+        db.engine.dispose(close=False)

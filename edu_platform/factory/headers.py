@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
+from http import HTTPStatus
+
+import orjson
+
+from edu_platform.core.problems import document
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PROTECTIVE = {
@@ -30,3 +35,22 @@ def request_id_of(given: str | None) -> str:
 def protective(*, secure: bool) -> dict[str, str]:
     """Return the headers of an answer that sets none of its own; `secure` when it goes over TLS."""
     return _SECURE if secure else _PROTECTIVE
+
+
+def refusal(status: int) -> bytes:
+    """Return the whole answer, as bytes, to a request that never became one: problem details, then the end."""
+    request_id = request_id_of(None)
+    body = orjson.dumps(document(status, request_id=request_id))
+    headers = {
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "Connection": "close",
+        **protective(secure=False),
+        "X-Request-ID": request_id,
+    }
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body

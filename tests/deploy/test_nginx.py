@@ -24,17 +24,16 @@ from cryptography.x509.oid import NameOID
 from bench.load import free_port
 from bench.nginx import SHIPPED, arguments, lay_out, nginx, program
 from edu_platform.cli.nginx import command
-from edu_platform.config.settings import Settings, Storage
+from edu_platform.config.settings import Storage
 from edu_platform.core import problems
 from edu_platform.core.clock import now
 from edu_platform.core.db import db, writing
-from edu_platform.core.migration import upgrade
 from edu_platform.factory.app import create_app
 from edu_platform.media.models import FileKind
 from edu_platform.media.operations import hide_files, keep, show_files, url_of
 from edu_platform.media.storage import store_of
 from tests.campaigns.publishing import draft
-from tests.servers import environ_of, web
+from tests.servers import environ_of, installation, web
 
 pytestmark = pytest.mark.skipif(program() is None, reason="nginx is not installed")
 FILM = bytes(i * 7 % 256 for i in range(300_000))
@@ -53,19 +52,7 @@ def place():
 @pytest.fixture(scope="module")
 def house(place):
     """An installation of its own: settings, and the application in this process."""
-    settings = Settings.read(
-        {
-            "EDU_ENVIRONMENT": "test",
-            "EDU_DATA_DIR": str(place / "var"),
-            "EDU_SECRET_KEYS": "test-only-0123456789-abcdefghijklmnop",
-            "EDU_SEALING_KEYS": "test-only-sealing-9876543210-zyxwvuts",
-            "EDU_WECHAT_BASE_URL": "http://127.0.0.1:9",
-            "EDU_WECHAT_SECRET": "test-only-secret",
-            "EDU_LIMITS": "off",
-        }
-    )
-    settings.data_dir.mkdir()
-    upgrade(settings.database_url)
+    settings = installation(place)
     app = create_app(settings)
     draft(app, "first-piece")
     yield settings, app
