@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from edu_platform.config.settings import Settings
 from edu_platform.core.errors import Conflict
+from edu_platform.core.gate import gate_of
 from edu_platform.core.models import Base
 
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
@@ -41,6 +42,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
             "pool_timeout": 10,
         }
     return {
+        "connect_args": {"connect_timeout": 5, "tcp_user_timeout": 10_000, "options": "-c lock_timeout=10s"},
         "pool_pre_ping": True,
         "pool_size": settings.web_threads + 4,
         "max_overflow": 0,
@@ -48,8 +50,9 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def prepare(engine: Engine) -> None:
-    """Give every connection of `engine` the settings that durability and erasure rest on."""
+def prepare(engine: Engine, *, threads: int) -> None:
+    """Give every connection of `engine` the settings that durability and erasure rest on, and `threads` their gate."""
+    gate_of(engine, threads=threads)
     if engine.dialect.name != "sqlite":
         return
 
@@ -80,19 +83,20 @@ def writing() -> Iterator[Session]:
         return
     if session.in_transaction():
         session.rollback()  # what was read so far is read again under the write lock
-    session.info["writing"] = True
-    try:
-        session.connection(execution_options={"writing": True})
-        yield session
-        session.commit()
-    except IntegrityError as clash:
-        session.rollback()
-        raise Conflict("同一时刻有人先完成了这项操作，请刷新后重试。") from clash
-    except BaseException:
-        session.rollback()
-        raise
-    finally:
-        session.info.pop("writing", None)
+    with gate_of(db.engine).enter():
+        session.info["writing"] = True
+        try:
+            session.connection(execution_options={"writing": True})
+            yield session
+            session.commit()
+        except IntegrityError as clash:
+            session.rollback()
+            raise Conflict("同一时刻有人先完成了这项操作，请刷新后重试。") from clash
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.info.pop("writing", None)
 
 
 def reading() -> Session:

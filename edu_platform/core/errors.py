@@ -102,6 +102,16 @@ class NotNow(DomainError):
         self.retry_after = retry_after
 
 
+class NoSpace(NotNow):
+    """Not stored: the disk is full; the same request will work once somebody has made room."""
+
+    status = 507
+    code = "no_space"
+
+    def __init__(self, detail: str = "服务器存储空间不足，本次没有保存，请稍后重试。") -> None:
+        super().__init__(detail, retry_after=60)
+
+
 class TooMany(NotNow):
     """Too often; wait `retry_after` seconds."""
 

@@ -1,7 +1,7 @@
 """What the description of the API says of refusals: every operation names those it can give, as problem details.
 
 Worked out from the operation itself, so that no room writes it: who must sign in can be told 401 and 403,
-a path that names something 404, a body 400, 413, 415 and 422, a change 409; limits and haste meet everybody.
+a path that names something 404, a body 400, 413, 415 and 422, a change 409 and, on a full disk, 507; limits and haste meet everybody.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _REFUSALS: dict[HTTPStatus, tuple[str, dict[str, Any]]] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: ("内容有误，errors 指明字段和原因", {}),
     HTTPStatus.TOO_MANY_REQUESTS: ("请求过于频繁", _WAIT),
     HTTPStatus.SERVICE_UNAVAILABLE: ("暂时繁忙，没有保存", _WAIT),
+    HTTPStatus.INSUFFICIENT_STORAGE: ("服务器存储空间不足，没有保存", _WAIT),
 }
 
 
@@ -68,7 +69,7 @@ def _possible(method: str, path: str, operation: dict[str, Any]) -> list[HTTPSta
     if "{" in path:
         found.append(HTTPStatus.NOT_FOUND)
     if method != "get":
-        found.append(HTTPStatus.CONFLICT)
+        found += [HTTPStatus.CONFLICT, HTTPStatus.INSUFFICIENT_STORAGE]
     if "requestBody" in operation:
         found += [
             HTTPStatus.BAD_REQUEST,

@@ -8,11 +8,12 @@ import orjson
 import structlog
 from flask import Flask, Response, current_app, g, request
 from marshmallow import ValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, RequestEntityTooLarge
 
 from edu_platform.core.errors import DomainError, FieldError, Invalid, NotNow
+from edu_platform.core.troubles import refusal_of
 from edu_platform.core.web import field_errors
 
 MOST_ERRORS = 20
@@ -29,15 +30,6 @@ _CODES = {
     409: "conflict", 413: "too_large", 414: "uri_too_long", 415: "unsupported_media_type", 416: "range_not_satisfiable",
     422: "invalid_input", 429: "too_many_requests", 500: "server_error", 503: "not_now", 507: "no_space",
 }  # fmt: skip
-_SQLITE_PASSING = (
-    "SQLITE_BUSY",
-    "SQLITE_LOCKED",
-    "SQLITE_FULL",
-    "SQLITE_IOERR",
-    "SQLITE_READONLY",
-    "SQLITE_CANTOPEN",
-)
-_PG_PASSING = ("08", "40001", "40P01", "53", "55P03", "57P")
 
 
 def _shown(text: str) -> str:
@@ -86,17 +78,6 @@ def problem(
     return response
 
 
-def is_passing(error: DBAPIError) -> bool:
-    """Say whether a database error passes by itself (busy, full, restarted), so that waiting helps."""
-    name = getattr(error.orig, "sqlite_errorname", None)
-    state = getattr(error.orig, "sqlstate", None)
-    if name:
-        return str(name).startswith(_SQLITE_PASSING)
-    if isinstance(error, OperationalError) and state is None:
-        return True
-    return state is not None and str(state).startswith(_PG_PASSING)
-
-
 def handle_errors(app: Flask) -> None:
     """Register the one table from exception to answer."""
     log = structlog.get_logger("errors")
@@ -138,17 +119,14 @@ def handle_errors(app: Flask) -> None:
         return problem(status, detail=detail, headers=headers)
 
     @app.errorhandler(DBAPIError)
-    def database(error: DBAPIError) -> Response:
-        if is_passing(error):
-            log.warning("database_passing", error=type(error.orig).__name__)
-            return refused(NotNow())
-        return unexpected(error)
-
     @app.errorhandler(PoolExhausted)
-    def pool(error: PoolExhausted) -> Response:
-        del error
-        log.warning("pool_exhausted")
-        return refused(NotNow())
+    @app.errorhandler(OSError)
+    def trouble(error: Exception) -> Response:
+        refusal = refusal_of(error)
+        if refusal is None:
+            return unexpected(error)
+        log.warning("trouble_passing", error=type(getattr(error, "orig", error)).__name__, code=refusal.code)
+        return refused(refusal)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:

@@ -38,7 +38,7 @@ def create_app(settings: Settings) -> Flask:
     logs.log_requests(app)
     database.db.init_app(app)
     with app.app_context():
-        database.prepare(database.db.engine)
+        database.prepare(database.db.engine, threads=settings.web_threads)
     limiter.init_app(app)
     problems.handle_errors(app)
     _headers(app)

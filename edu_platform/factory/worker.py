@@ -12,15 +12,13 @@ from typing import Any
 
 import structlog
 from flask import Flask
-from sqlalchemy.exc import DBAPIError
 
 from edu_platform.core import jobs
 from edu_platform.core.clock import now
 from edu_platform.core.db import reading, writing
-from edu_platform.core.errors import NotNow
 from edu_platform.core.health import WORKER, beat
 from edu_platform.core.models import OutboxMessage
-from edu_platform.core.problems import is_passing
+from edu_platform.core.troubles import refusal_of
 
 log = structlog.get_logger("worker")
 THREADS = 2
@@ -53,7 +51,7 @@ def run_message(message_id: int, attempt: int) -> bool:
                 message_id,
                 at=now(),
                 reason=f"{type(wrong).__name__}: {wrong}",
-                passing=isinstance(wrong, NotNow) or (isinstance(wrong, DBAPIError) and is_passing(wrong)),
+                passing=refusal_of(wrong) is not None,
             )
         return False
     with writing() as session:

@@ -44,7 +44,7 @@ def house(app, settings):
     )  # fmt: skip
     db.init_app(small)
     with small.app_context():
-        database.prepare(db.engine)
+        database.prepare(db.engine, threads=16)
     problems.handle_errors(small)
     room = blueprint("things", prefix="/things", description="")
 

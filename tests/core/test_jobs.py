@@ -189,6 +189,7 @@ def test_ready_needs_a_worker_that_was_seen_lately(client, settings):
     assert client.get("/readyz").json == {
         "status": "ready",
         "checks": {"database": "ok", "worker": "ok", "storage": "ok"},
+        "catalogue_age": 0,
     }
     with frozen(now() + timedelta(minutes=5)):
         assert client.get("/readyz").status_code == 503

@@ -38,9 +38,9 @@ def test_every_refusal_is_described_as_problem_details(document):
         ("get", "/api/v1/pieces", {"422", "429", "503"}),
         ("get", "/api/v1/me", {"401", "403", "429", "503"}),
         ("get", "/api/v1/attempts/{attempt_id}", {"401", "403", "404", "429", "503"}),
-        ("delete", "/api/v1/me", {"401", "403", "409", "429", "503"}),
-        ("post", "/api/v1/sessions", {"400", "401", "409", "413", "415", "422", "429", "503"}),
-        ("post", "/api/v1/beacons", {"400", "401", "403", "409", "413", "415", "422", "429", "503"}),
+        ("delete", "/api/v1/me", {"401", "403", "409", "429", "503", "507"}),
+        ("post", "/api/v1/sessions", {"400", "401", "409", "413", "415", "422", "429", "503", "507"}),
+        ("post", "/api/v1/beacons", {"400", "401", "403", "409", "413", "415", "422", "429", "503", "507"}),
     ],
 )
 def test_an_operation_names_what_it_can_be_refused_with(document, method, path, wanted):

@@ -6,10 +6,10 @@ import threading
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DisconnectionError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from edu_platform.core.errors import NotNow
+from edu_platform.core.gate import gate_of
+from edu_platform.core.troubles import refusal_of
 from edu_platform.reach.operations.log import Outcome, Submission, append
 
 MOST_IN_A_COMMIT = 64
@@ -19,7 +19,7 @@ MOST_IN_A_COMMIT = 64
 class _Ticket:
     submission: Submission
     outcome: Outcome | None = None
-    not_now: bool = False
+    refusal: NotNow | None = None
     alone: bool = False
 
 
@@ -38,15 +38,18 @@ class SharedCommit:
 
     def append(self, submission: Submission) -> Outcome:
         """Append one submission; raise what its own commit raised, or `NotNow` when a shared one could not be made."""
-        ticket = _Ticket(submission)
+        with gate_of(self._engine).enter():
+            return self._append(_Ticket(submission))
+
+    def _append(self, ticket: _Ticket) -> Outcome:
         with self._door:
             self._waiting.append(ticket)
         while ticket.outcome is None:
             with self._turn:
                 if ticket.outcome is not None:
                     break
-                if ticket.not_now:
-                    raise NotNow
+                if ticket.refusal is not None:
+                    raise ticket.refusal
                 if ticket.alone:
                     self._commit([ticket])
                     break
@@ -61,21 +64,19 @@ class SharedCommit:
     def _commit_together(self, batch: list[_Ticket], *, mine: _Ticket) -> None:
         try:
             self._commit(batch)
-        except (OperationalError, DisconnectionError, PoolExhausted):
-            # Busy, full, gone: it would be so for each of them, one after the other.
-            for ticket in batch:
-                ticket.not_now = True
-            if mine in batch:
+        except Exception as wrong:
+            refusal = refusal_of(wrong)
+            if refusal is None and batch == [mine]:
                 raise
-        except Exception:
-            # One of them cannot be stored: each tries alone, so that only that one fails.
-            if batch == [mine]:
-                raise
+            # Busy, full, gone: it would be so for each of them, one after the other. Anything else is the fault of
+            # one of them that cannot be stored: each tries alone, so that only that one fails.
             for ticket in batch:
-                ticket.alone = True
+                ticket.refusal, ticket.alone = refusal, refusal is None
+            if refusal is not None and mine in batch:
+                raise
         except BaseException:
             for ticket in batch:
-                ticket.not_now = True
+                ticket.refusal = NotNow()
             raise
 
     def _commit(self, batch: list[_Ticket]) -> None:
