@@ -16,6 +16,9 @@ from edu_platform.config.settings import Settings
 
 OF_A_CALLER = "600 per minute"
 OF_AN_ADDRESS = "12000 per minute"
+VALKEY_PATIENCE = 0.5
+"""Seconds that Valkey may take to connect, and to answer."""
+_TIMEOUTS = ("socket_timeout", "socket_connect_timeout")
 
 
 def caller() -> str:
@@ -44,8 +47,12 @@ def _storage(valkey_url: str | None) -> str:
 
 def limit_settings(settings: Settings) -> dict[str, object]:
     """Return the limiter's part of the Flask configuration."""
+    # A Valkey that hangs holds a request up once, for this long; then each process counts by itself and
+    # asks again now and then, so that being counted never costs an answer.
+    options = {} if settings.valkey_url is None else dict.fromkeys(_TIMEOUTS, VALKEY_PATIENCE)
     return {
         "RATELIMIT_ENABLED": settings.limits,
         "RATELIMIT_STORAGE_URI": _storage(settings.valkey_url),
+        "RATELIMIT_STORAGE_OPTIONS": options,
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": settings.valkey_url is not None,
     }

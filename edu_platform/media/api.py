@@ -75,16 +75,15 @@ def upload_file(arguments: dict[str, Any]) -> MediaFile:
     if not head:
         raise Invalid([FieldError("file", "文件是空的。", "empty_file")])
     store = store_of(_settings())
-    with writing() as session:
-        if _looks_like_picture(head):
-            return uploads.keep_picture(session, store, source)
-        return uploads.keep_film(session, store, source)
+    with uploads.received(store, source, _kind_of(head)) as upload, writing() as session:
+        return uploads.keep_received(session, store, upload)
 
 
-def _looks_like_picture(head: bytes) -> bool:
-    return head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8")) or (
+def _kind_of(head: bytes) -> FileKind:
+    is_picture = head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8")) or (
         head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     )
+    return FileKind.PICTURE if is_picture else FileKind.FILM
 
 
 @staff.get("/<digest>")

@@ -6,11 +6,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from edu_platform.config.settings import Settings, Storage
+from edu_platform.core.bulkhead import Bulkhead
+from edu_platform.media.errors import StoreAway
 
 CHUNK = 256 * 1024
 
@@ -148,95 +150,125 @@ class FolderStore:
 
 
 class S3Store:
-    """Files in an S3-compatible bucket, under `files/`; published ones are copied to `public/`."""
+    """Files in an S3-compatible bucket, under `files/`; published ones are copied to `public/`.
+
+    A store that is away, slow or failing raises `StoreAway` within seconds, and holds up no more than half of
+    a process's threads while it is found out.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        import boto3
-        from botocore.client import Config
-
         self._bucket = settings.s3_bucket
-        self._client: Any = boto3.client(
-            "s3",
-            endpoint_url=settings.s3_endpoint,
-            region_name=settings.s3_region,
-            aws_access_key_id=settings.s3_access_key,
-            aws_secret_access_key=settings.s3_secret_key,
-            config=Config(
-                signature_version="s3v4",
-                s3={"addressing_style": "path"},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                connect_timeout=3,
-                read_timeout=10,
-                retries={"max_attempts": 3, "mode": "standard"},
-            ),
+        self._client: Any = _s3_client(settings, read_timeout=10, attempts=3)
+        self._reader: Any = _s3_client(settings, read_timeout=1.5, attempts=2)
+        self._reading = Bulkhead(
+            max(1, settings.web_threads // 2), wait=0.5, trouble=StoreAway, refusal=StoreAway()
         )
 
-    @staticmethod
-    def _is_missing(error: Any) -> bool:
-        return str(error.response.get("Error", {}).get("Code")) in {"404", "NoSuchKey", "NotFound"}
-
     def _head(self, name: str) -> dict[str, Any]:
-        from botocore.exceptions import ClientError
-
-        try:
+        with _asking(name):
             found: dict[str, Any] = self._client.head_object(Bucket=self._bucket, Key=name)
-        except ClientError as error:
-            if self._is_missing(error):
-                raise NoSuchFile(name) from error
-            raise
         return found
 
     def put(self, key: str, source: BinaryIO, *, media_type: str) -> None:
         """Upload unless the key is there."""
+        name = f"files/{key}"
         with suppress(NoSuchFile):
-            self._head(f"files/{key}")
+            self._head(name)
             return
-        self._client.upload_fileobj(
-            source, self._bucket, f"files/{key}", ExtraArgs={"ContentType": media_type}
-        )
+        with _asking(name):
+            self._client.upload_fileobj(source, self._bucket, name, ExtraArgs={"ContentType": media_type})
 
     def size(self, key: str) -> int:
         """Return the file's length in bytes; raise `NoSuchFile`."""
         return int(self._head(f"files/{key}")["ContentLength"])
 
     def read(self, key: str, start: int, length: int) -> Iterator[bytes]:
-        """Ask the store for the range, and pass it on in pieces."""
-        from botocore.exceptions import ClientError
-
+        """Ask the store for the range, and pass it on in pieces; one that ends too early raises `StoreAway`."""
         if length <= 0:
             return iter(())
-        try:
-            answer = self._client.get_object(
-                Bucket=self._bucket, Key=f"files/{key}", Range=f"bytes={start}-{start + length - 1}"
+        name = f"files/{key}"
+        with self._reading.place(), _asking(name):
+            answer = self._reader.get_object(
+                Bucket=self._bucket, Key=name, Range=f"bytes={start}-{start + length - 1}"
             )
-        except ClientError as error:
-            if self._is_missing(error):
-                raise NoSuchFile(key) from error
-            raise
-        pieces: Iterator[bytes] = answer["Body"].iter_chunks(CHUNK)
-        return pieces
+
+        def pieces() -> Iterator[bytes]:
+            with self._reading.place(), _asking(name), closing(answer["Body"]) as body:
+                yield from body.iter_chunks(CHUNK)
+
+        return pieces()
 
     def delete(self, key: str) -> None:
         """Forget the file and its public copy."""
         for folder in ("public", "files"):
-            self._client.delete_object(Bucket=self._bucket, Key=f"{folder}/{key}")
+            with _asking(key):
+                self._client.delete_object(Bucket=self._bucket, Key=f"{folder}/{key}")
 
     def publish(self, key: str) -> None:
         """Copy the file under `public/`, inside the store."""
-        self._client.copy_object(
-            Bucket=self._bucket,
-            Key=f"public/{key}",
-            CopySource={"Bucket": self._bucket, "Key": f"files/{key}"},
-        )
+        with _asking(key):
+            self._client.copy_object(
+                Bucket=self._bucket,
+                Key=f"public/{key}",
+                CopySource={"Bucket": self._bucket, "Key": f"files/{key}"},
+            )
 
     def unpublish(self, key: str) -> None:
         """Remove the public copy."""
-        self._client.delete_object(Bucket=self._bucket, Key=f"public/{key}")
+        with _asking(key):
+            self._client.delete_object(Bucket=self._bucket, Key=f"public/{key}")
 
     def check(self) -> None:
         """Ask for the bucket."""
-        self._client.head_bucket(Bucket=self._bucket)
+        with _asking("the bucket"):
+            self._reader.head_bucket(Bucket=self._bucket)
+
+
+def _s3_client(settings: Settings, *, read_timeout: float, attempts: int) -> Any:
+    import boto3
+    from botocore.client import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            connect_timeout=1,
+            read_timeout=read_timeout,
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            max_pool_connections=settings.web_threads + 4,
+        ),
+    )
+
+
+@contextmanager
+def _asking(name: str) -> Iterator[None]:
+    """Turn what the store's client raises into `NoSuchFile` or, where waiting helps, `StoreAway`."""
+    from boto3.exceptions import S3UploadFailedError
+    from botocore import exceptions as botocore
+
+    try:
+        yield
+    except botocore.ClientError as error:
+        if str(error.response.get("Error", {}).get("Code")) in {"404", "NoSuchKey", "NotFound"}:
+            raise NoSuchFile(name) from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status >= 500 or status == 429:
+            raise StoreAway from error
+        raise
+    except (
+        botocore.ConnectionError,
+        botocore.HTTPClientError,
+        botocore.IncompleteReadError,
+        S3UploadFailedError,
+    ) as error:
+        raise StoreAway from error
 
 
 _stores: dict[tuple[object, ...], Store] = {}

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 
 import redis
 from flask import Flask
 
 from edu_platform.config.settings import Settings
+from edu_platform.core.bulkhead import Bulkhead
+from edu_platform.core.errors import NotNow
 from edu_platform.wechat.client import WeChatClient
+from edu_platform.wechat.errors import Unavailable
 from edu_platform.wechat.stores import FileTokenStore, ValkeyTokenStore
 from edu_platform.wechat.tokens import TokenStore
 
 EXTENSION = "edu_wechat"
+PLACES = "edu_wechat_places"
 _making = threading.Lock()
 
 
@@ -30,16 +35,35 @@ def client_of(app: Flask) -> WeChatClient:
                 settings.wechat_appid,
                 settings.wechat_secret,
                 tokens=_token_store(settings),
-                timeout=settings.wechat_timeout_ms / 1000,
+                patience=settings.wechat_timeout_ms / 1000,
             )
         client: WeChatClient = app.extensions[EXTENSION]
         return client
+
+
+def waiting_for_wechat(app: Flask) -> AbstractContextManager[None]:
+    """Hold one of the places for threads that wait for WeChat; raise `NotNow` when none is left.
+
+    However slow WeChat is, a quarter of the threads go on serving lessons.
+    """
+    with _making:
+        if PLACES not in app.extensions:
+            settings: Settings = app.config["EDU"]
+            app.extensions[PLACES] = Bulkhead(
+                max(1, settings.web_threads * 3 // 4),
+                wait=1.0,
+                trouble=Unavailable,
+                refusal=NotNow(Unavailable.reason + "。", retry_after=5, code=Unavailable.code),
+            )
+        places: Bulkhead = app.extensions[PLACES]
+    return places.place()
 
 
 def replace_client(app: Flask, client: WeChatClient | None) -> None:
     """Put another client in place (a test's stand-in); None has one made anew from the settings."""
     with _making:
         before: WeChatClient | None = app.extensions.pop(EXTENSION, None)
+        app.extensions.pop(PLACES, None)
         if client is not None:
             app.extensions[EXTENSION] = client
     if before is not None and before is not client:
@@ -49,5 +73,8 @@ def replace_client(app: Flask, client: WeChatClient | None) -> None:
 def _token_store(settings: Settings) -> TokenStore:
     if settings.valkey_url:
         url = settings.valkey_url.replace("valkey://", "redis://")
-        return ValkeyTokenStore(redis.Redis.from_url(url))
+        seconds = settings.wechat_timeout_ms / 1000
+        return ValkeyTokenStore(
+            redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
+        )
     return FileTokenStore(settings.data_dir / "wechat")

@@ -8,6 +8,7 @@ a log line.
 
 import json
 import logging
+import math
 import random
 import re
 import time
@@ -59,6 +60,9 @@ SIGNATURE_INVALID = 87009
 MINUTE = 60.0
 QUOTA_WAIT = 3600.0
 """Seconds to advise when a daily quota is gone; when exactly WeChat resets it is not published."""
+
+LARGEST_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer; WeChat's largest are pictures of some hundred kilobytes."""
 
 CODE_LIMIT = 512
 """Characters of a login or phone code beyond which WeChat need not be asked."""
@@ -127,8 +131,9 @@ class WeChatClient:
     """WeChat's server API for one mini-program.
 
     `base_url` is WeChat's or the stand-in's. `timeout` is in seconds for each try, `attempts` the
-    number of tries; pauses between them double from `pause` seconds. `clock` gives seconds since
-    the epoch. `proxy` must be given, it is not taken from the environment. A client made with
+    number of tries; pauses between them double from `pause` seconds. `patience` is in seconds for all
+    tries together: none begins after it, and an answer that trickles in past it is given up. `clock`
+    gives seconds since the epoch. `proxy` must be given, it is not taken from the environment. A client made with
     `http` uses that connection pool (its time-outs and base URL included).
     """
 
@@ -142,6 +147,7 @@ class WeChatClient:
         http: httpx2.Client | None = None,
         proxy: str | None = None,
         timeout: float = 4.0,
+        patience: float | None = None,
         attempts: int = 3,
         pause: float = 0.2,
         sleep: Callable[[float], None] = time.sleep,
@@ -152,7 +158,13 @@ class WeChatClient:
         self._attempts = attempts
         self._pause = pause
         self._sleep = sleep
-        self._http = http or httpx2.Client(base_url=base_url, timeout=timeout, proxy=proxy, trust_env=False)
+        self._patience = patience
+        self._http = http or httpx2.Client(
+            base_url=base_url,
+            timeout=timeout if patience is None else min(timeout, patience),
+            proxy=proxy,
+            trust_env=False,
+        )
         self._tokens = AccessTokens(appid, tokens, self._fetch_token, clock)
 
     def __repr__(self) -> str:
@@ -457,12 +469,18 @@ class WeChatClient:
         headers = {} if content is None else {"Content-Type": "application/json"}
         unanswered = False
         failure: WeChatError = Unavailable(f"{path}: not tried")
+        give_up = math.inf if self._patience is None else time.monotonic() + self._patience
         for attempt in range(self._attempts):
             if attempt:
                 # Spread out, so that workers refused together do not come back together.
-                self._sleep(self._pause * 2 ** (attempt - 1) * random.uniform(0.75, 1.25))
+                pause = self._pause * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)
+                if time.monotonic() + pause >= give_up:
+                    break
+                self._sleep(pause)
             try:
-                response = self._http.request(method, path, params=params, content=content, headers=headers)
+                response = self._send(
+                    method, path, give_up=give_up, params=params, content=content, headers=headers
+                )
             except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
                 # Nothing was sent. The cause is not chained: it holds the URL with its secrets.
                 failure = Unavailable(f"{path}: {type(error).__name__}")
@@ -495,6 +513,17 @@ class WeChatClient:
             if not repeatable:
                 raise Undecided(str(failure))
         raise failure
+
+    def _send(self, method: str, path: str, *, give_up: float, **request: Any) -> httpx2.Response:
+        """Send one request and read its answer, which may neither trickle in for ever nor be endless."""
+        with self._http.stream(method, path, **request) as answer:
+            content = bytearray()
+            for part in answer.iter_bytes():
+                content += part
+                if len(content) > LARGEST_ANSWER or time.monotonic() > give_up:
+                    raise httpx2.ReadTimeout("the answer takes too long")
+            headers = {"Content-Type": answer.headers.get("Content-Type", "")}
+            return httpx2.Response(answer.status_code, headers=headers, content=bytes(content))
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from flask import current_app
+from flask import Flask, current_app
 from flask_limiter.util import get_remote_address
 from sqlalchemy.orm import Session
 
@@ -34,7 +34,7 @@ from edu_platform.people.schemas import (
     SessionView,
     SignIn,
 )
-from edu_platform.people.wechat import client_of
+from edu_platform.people.wechat import client_of, waiting_for_wechat
 from edu_platform.wechat import errors as wechat_errors
 from edu_platform.wechat.client import Session as WeChatSession
 
@@ -196,8 +196,10 @@ def list_purposes() -> dict[str, Any]:
 
 def _exchange(code: str) -> WeChatSession:
     """Ask WeChat whose code it is, turning its refusals into the house's."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the proxy's own way
     try:
-        return client_of(current_app._get_current_object()).code_to_session(code)  # type: ignore[attr-defined]  # noqa: SLF001 - the proxy's own way
+        with waiting_for_wechat(app):
+            return client_of(app).code_to_session(code)
     except wechat_errors.CodeRefused as refused:
         known = "code_spent" if refused.after_timeout else _REFUSED_CODES.get(refused.errcode or 0)
         raise CodeRefused(refused.reason + "。", code=known) from None

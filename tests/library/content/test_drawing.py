@@ -29,7 +29,7 @@ from edu_platform.library.tasks import drawing
 from edu_platform.media.models import DerivedFile, FileKind, FileState, MediaFile
 from edu_platform.media.operations import keep
 from edu_platform.media.storage import Store, store_of
-from edu_platform.media.uploads import keep_picture
+from edu_platform.media.uploads import keep_received, received
 from edu_platform.people.operations import import_account
 from edu_platform.review import operations as review
 
@@ -199,8 +199,8 @@ def test_a_film_is_rendered_from_its_script(
 def test_an_uploaded_picture_is_a_poster_of_one_edition(
     library: Flask, settings: Settings, store: Store
 ) -> None:
-    with writing() as session:
-        digest = keep_picture(session, store, picture()).digest
+    with received(store, picture(), FileKind.PICTURE) as upload, writing() as session:
+        digest = keep_received(session, store, upload).digest
     published("poster", "uploaded", {"file": digest, "alt": "一块绿色"})
     run_all_due()
     found = page("uploaded")
