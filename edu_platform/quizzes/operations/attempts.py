@@ -284,6 +284,7 @@ def submit(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:
             _judge(row, contents[row.version_id].content, keys[row.version_id], rules)
     attempt.timed_out = times.is_over(attempt.ends_at, at)
     finished = attempt.deadline_at if attempt.timed_out and attempt.deadline_at else at
+    finished = max(finished, attempt.started_at)  # the clock may have been set back meanwhile
     attempt.state = AttemptState.SUBMITTED
     attempt.submitted_at = finished
     attempt.duration_ms = (finished - attempt.started_at) // timedelta(milliseconds=1)

@@ -21,6 +21,8 @@ FLOOD_IN_A_DAY = 3000
 
 A busy reader causes some ten a minute; a day offline, sent in one go, some hundreds.
 """
+TOLERATED_STEP_MINUTES = 2
+"""A step back of our own clock, up to which a person's present minute goes on."""
 BEACON_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -61,11 +63,12 @@ class Pace:
     def take(self, *, minute: int, day: int) -> Suspicion | None:
         """Count one more beacon, and say whether it is beyond what a person causes.
 
-        Clocks that step back count into the later minute and day.
+        A clock that steps back a little counts into the later minute and day, so that nobody gets an allowance
+        twice; one that had run ahead by more is not held against the reader.
         """
-        if minute > self.minute:
+        if not 0 <= self.minute - minute <= TOLERATED_STEP_MINUTES:
             self.minute, self.in_minute = minute, 0
-        if day > self.day:
+        if not 0 <= self.day - day <= 1:
             self.day, self.in_day = day, 0
         self.in_minute += 1
         self.in_day += 1
