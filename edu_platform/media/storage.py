@@ -158,7 +158,7 @@ class S3Store:
 
     def __init__(self, settings: Settings) -> None:
         self._bucket = settings.s3_bucket
-        self._client: Any = _s3_client(settings, read_timeout=10, attempts=3)
+        self._client: Any = _s3_client(settings, read_timeout=5, attempts=2)
         self._reader: Any = _s3_client(settings, read_timeout=1.5, attempts=2)
         self._reading = Bulkhead(
             max(1, settings.web_threads // 2), wait=0.5, trouble=StoreAway, refusal=StoreAway()
@@ -166,7 +166,7 @@ class S3Store:
 
     def _head(self, name: str) -> dict[str, Any]:
         with _asking(name):
-            found: dict[str, Any] = self._client.head_object(Bucket=self._bucket, Key=name)
+            found: dict[str, Any] = self._reader.head_object(Bucket=self._bucket, Key=name)
         return found
 
     def put(self, key: str, source: BinaryIO, *, media_type: str) -> None:

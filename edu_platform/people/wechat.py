@@ -51,7 +51,7 @@ def waiting_for_wechat(app: Flask) -> AbstractContextManager[None]:
             settings: Settings = app.config["EDU"]
             app.extensions[PLACES] = Bulkhead(
                 max(1, settings.web_threads * 3 // 4),
-                wait=1.0,
+                wait=0.5,
                 trouble=Unavailable,
                 refusal=NotNow(Unavailable.reason + "。", retry_after=5, code=Unavailable.code),
             )

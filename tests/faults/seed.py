@@ -30,10 +30,11 @@ KEYS = {
 
 @dataclass(frozen=True)
 class Seed:
-    """What is in the database: learners as (id, token), slugs, the campaign's code."""
+    """What is in the database: learners as (id, token), an editor's token, slugs, the campaign's code."""
 
     folder: str
     learners: list[tuple[int, str]]
+    editor: str
     pieces: list[str]
     quiz: str
     campaign: str
@@ -78,11 +79,11 @@ def _fill() -> Seed:
 
     from edu_platform.core.clock import local_day, now
     from edu_platform.core.migration import upgrade
-    from edu_platform.core.vocabulary import Audience, Channel
+    from edu_platform.core.vocabulary import Audience, Channel, Role
     from edu_platform.factory.app import create_app
     from edu_platform.factory.entry import settings_here
     from tests.campaigns import publishing
-    from tests.cast import sign_in_learner, visitor
+    from tests.cast import sign_in_learner, staff_member, visitor
     from tests.quizzes.conftest import Desk
 
     settings = settings_here()
@@ -102,8 +103,13 @@ def _fill() -> Seed:
     )
     with app.app_context():
         learners = [(sign_in_learner if n % 4 else visitor)(app) for n in range(LEARNERS)]
-    tokens = [(number, headers["Authorization"].removeprefix("Bearer ")) for number, headers in learners]
-    return Seed("", tokens, list(PIECES), QUIZ, CAMPAIGN)
+        _, editor = staff_member(app, Role.EDITOR)
+    tokens = [(number, _token(headers)) for number, headers in learners]
+    return Seed("", tokens, _token(editor), list(PIECES), QUIZ, CAMPAIGN)
+
+
+def _token(headers: dict[str, str]) -> str:
+    return headers["Authorization"].removeprefix("Bearer ")
 
 
 if __name__ == "__main__":
