@@ -13,6 +13,7 @@ from edu_platform.media.operations import key_of
 from edu_platform.media.storage import Store
 
 KEPT_FOR = 3600
+POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox"
 
 
 def deliver(file: MediaFile, store: Store) -> Response:
@@ -23,7 +24,7 @@ def deliver(file: MediaFile, store: Store) -> Response:
         "Accept-Ranges": "bytes",
         "Cache-Control": f"public, max-age={KEPT_FOR}, no-transform",
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": POLICY,
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
     if_match, if_none_match = request.headers.get("If-Match"), request.headers.get("If-None-Match")

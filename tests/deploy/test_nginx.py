@@ -271,7 +271,7 @@ def test_tls_is_current_and_clear_text_is_sent_there(settings, folder):
         assert clear.headers["Location"] == f"https://edu.example.cn:{tls}/api/v1/pieces?limit=1"
         secure = httpx2.get(f"https://127.0.0.1:{tls}/media/none", headers=name, verify=False)
         assert refusal(secure) == (404, "not_found")
-        assert secure.headers["Strict-Transport-Security"].startswith("max-age=31536000")
+        assert secure.headers["Strict-Transport-Security"].startswith("max-age=63072000")
         assert httpx2.get(f"http://127.0.0.1:{tls}/x", headers=name).status_code == 301
         for version, taken in (("-tls1_1", False), ("-tls1_2", True), ("-tls1_3", True)):
             assert handshake(tls, version) is taken, version
