@@ -9,57 +9,25 @@ import os
 import sys
 from typing import Any
 
-from gunicorn.http import errors
-from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
 
-_STATUSES = {
-    errors.LimitRequestLine: 414,
-    errors.LimitRequestHeaders: 431,
-    errors.ExpectationFailed: 417,
-    errors.UnsupportedTransferCoding: 501,
-    errors.ForbiddenProxyRequest: 403,
-}
-# what the application tried to send is its own fault
-_OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
-
-
-def _settings() -> Any:
-    """Read the settings, and forget the modules that read them."""
+def _platform() -> tuple[Any, Any]:
+    """Return the settings and the worker, and forget the modules that they come from."""
     from edu_platform.config.installation import environ_with_installation
     from edu_platform.config.settings import Settings
+    from edu_platform.factory.serving import Worker
 
     try:
-        return Settings.read(environ_with_installation(os.environ))
+        return Settings.read(environ_with_installation(os.environ)), Worker
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == "edu_platform"]:
             del sys.modules[name]
 
 
-class Worker(ThreadWorker):
-    """Refuses what never reaches the application in the application's own words."""
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer with problem details; note the kind of error, for its text quotes the request."""
-        del req, addr
-        from edu_platform.factory.headers import refusal
-
-        status = 500
-        if isinstance(exc, errors.ParseException) and not isinstance(exc, _OURS):
-            status = _STATUSES.get(type(exc), 400)
-        self.log.warning("refused before the application: %s (%s)", type(exc).__name__, status)
-        try:
-            write_nonblock(client, refusal(status))
-        except OSError:
-            self.log.debug("nobody was there to be told")
-
-
-_chosen = _settings()
+_chosen, worker_class = _platform()
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = _chosen.web_processes
 threads = _chosen.web_threads
-worker_class = Worker
 # Where a worker shows that it lives: in memory, for a busy disk must not make it look dead.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn makes and unlinks its file
 timeout = 60

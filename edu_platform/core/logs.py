@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import select
 import sys
 import time
+from datetime import UTC, datetime
 
+import orjson
 import structlog
 from flask import Flask, Response, g, request
 
+_descriptor: int | None = None
+"""Where lines of requests go; nowhere until `configure` was called."""
+
 
 def configure(*, level: int = logging.INFO) -> None:
-    """Send structlog's and the standard library's records to standard error as JSON lines."""
+    """Send structlog's and the standard library's records, and requests, to standard error as JSON lines."""
+    global _descriptor  # noqa: PLW0603 - a process has one standard error
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -33,21 +42,40 @@ def configure(*, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
+    _descriptor = sys.stderr.fileno() if level <= logging.INFO else None
 
 
-def log_request(
-    method: str, route: str | None, status: int, started: float, *, request_id: str | None = None
-) -> None:
-    """Write the line of one request, begun at `started` (`time.perf_counter`). The route is the rule, so no id or token shows."""
-    facts = {} if request_id is None else {"request_id": request_id}
-    structlog.get_logger("http").info(
-        "request",
-        method=method,
-        route=route,
-        status=status,
-        ms=round((time.perf_counter() - started) * 1000, 1),
-        **facts,
+def log_request(method: str, route: str | None, status: int, started: float, request_id: str) -> None:
+    """Write the line of one request, begun at `started` (`time.perf_counter`). The route is the rule, so no id or token shows.
+
+    Written straight to the descriptor, a line a call: structlog costs ten times as much, and nothing is lost
+    when the process ends. Whoever reads the log may have gone, or its disk be full: answers go out all the same.
+    """
+    if _descriptor is None:
+        return
+    line = orjson.dumps(
+        {
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round((time.perf_counter() - started) * 1000, 1),
+            "request_id": request_id,
+            "event": "request",
+            "level": "info",
+            "timestamp": datetime.now(UTC),
+        },
+        option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z,
     )
+    with contextlib.suppress(OSError):
+        _write(_descriptor, line)
+
+
+def _write(descriptor: int, line: bytes) -> None:
+    while line:
+        try:
+            line = line[os.write(descriptor, line) :]
+        except BlockingIOError:  # a pipe that somebody set so, and that is full
+            select.select([], [descriptor], [])
 
 
 def log_requests(app: Flask) -> None:
@@ -62,5 +90,6 @@ def log_requests(app: Flask) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         rule = request.url_rule.rule if request.url_rule else None
-        log_request(request.method, rule, response.status_code, g.get("started", time.perf_counter()))
+        started = g.get("started", time.perf_counter())
+        log_request(request.method, rule, response.status_code, started, g.get("request_id", ""))
         return response

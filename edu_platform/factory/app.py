@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -11,7 +13,7 @@ from edu_platform.core import logs, problems
 from edu_platform.core.api import health
 from edu_platform.core.limits import limit_settings, limiter
 from edu_platform.factory import rooms
-from edu_platform.factory.first import CatalogueFirst
+from edu_platform.factory.first import AtOnce, CatalogueFirst
 from edu_platform.factory.headers import DOCS_POLICY, protective, request_id_of
 
 
@@ -44,10 +46,14 @@ def create_app(settings: Settings) -> Flask:
     _headers(app)
     app.register_blueprint(health)
     rooms.move_in(app)
-    app.wsgi_app = CatalogueFirst(app.wsgi_app, app)  # type: ignore[method-assign]
-    if settings.trusted_proxies:
+    first = CatalogueFirst(app.wsgi_app, app)
+
+    def proxied(inner: Any) -> Any:
         count = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+        return ProxyFix(inner, x_for=count, x_proto=count, x_host=0) if count else inner
+
+    app.wsgi_app = proxied(first)  # type: ignore[method-assign]
+    app.extensions["kept_first"] = AtOnce(first, proxied)
     return app
 
 

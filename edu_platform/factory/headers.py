@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import secrets
 from http import HTTPStatus
@@ -32,9 +34,27 @@ DOCS_POLICY = (
 )
 
 
+class _Names:
+    """Ids of this process's requests: random for the process, then counted. A fork begins anew."""
+
+    def __init__(self) -> None:
+        self.begin()
+        os.register_at_fork(after_in_child=self.begin)
+
+    def begin(self) -> None:
+        self._process = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+
+    def next(self) -> str:
+        return f"{self._process}{next(self._numbers):08x}"
+
+
+_names = _Names()
+
+
 def request_id_of(given: str | None) -> str:
     """Return the caller's request id if it is one (letters, digits, `._-`, at most 64), else a new one."""
-    return given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    return given if given and _REQUEST_ID.fullmatch(given) else _names.next()
 
 
 def protective(*, secure: bool) -> dict[str, str]:

@@ -8,7 +8,7 @@ from flask_limiter.util import get_remote_address
 from edu_platform.core.db import db
 from edu_platform.core.health import fact
 from edu_platform.core.limits import limiter
-from edu_platform.library.catalogue import Make, catalogue_of, choose
+from edu_platform.library.catalogue import Make, body_of, catalogue_of, form_of, headers_of
 
 MADE_FOR_AN_ADDRESS = "1200 per minute"
 
@@ -25,12 +25,12 @@ def answer(make: Make, *, by_reads: bool = False) -> Response:
         # what is kept costs next to nothing and is not counted; making answers is
         with limiter.limit(MADE_FOR_AN_ADDRESS, key_func=get_remote_address):
             fresh = catalogue.answer(key, make, by_reads=by_reads)
-    status, headers, body = choose(
-        fresh,
+    form = form_of(
+        fresh.answer,
         if_none_match=request.headers.get("If-None-Match"),
         accept_encoding=request.headers.get("Accept-Encoding"),
     )
-    return Response(body, status=status, headers=headers)
+    return Response(body_of(fresh.answer, form), status=form.status, headers=headers_of(fresh, form))
 
 
 @fact("catalogue_age")

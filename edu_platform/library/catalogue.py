@@ -10,12 +10,14 @@ While it cannot be looked at, what is kept is sent for `LONGEST_AWAY` seconds mo
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -41,8 +43,11 @@ AGAIN = 1.0
 """Seconds between looks at a database that could not be looked at."""
 LONGEST_AWAY = 600.0
 """Seconds since the last look for which kept answers are sent while the database is away; then 503."""
+QUIET = 10.0
+"""Seconds without a reader after which a process no longer looks of its own accord."""
 LARGEST_AGE = 10
 """Seconds for which a client may keep an answer without asking again."""
+_LARGEST_AGE = timedelta(seconds=LARGEST_AGE)
 MOST_BYTES = 64 * 1024 * 1024
 MOST_RELATED = 6
 ZIP_FROM = 1024
@@ -60,37 +65,49 @@ class Generation:
     pool: object
 
 
-@dataclass(frozen=True)
+Headers = list[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Kept:
+    """An answer in memory; `by_reads` when its order depends on how often pieces were read.
+
+    `headers` remembers what was sent with it, by form and age: a place for who sends it.
+    """
+
+    answer: Answer
+    by_reads: bool
+    used: float = 0.0
+    headers: dict[tuple[Form, int, bool], Headers] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Fresh:
     """An answer, and for how many seconds a client may keep it; `age`: seconds since its database was last seen.
 
-    The age is 0 unless the database is away.
+    The age is 0 unless the database is away. `kept` is where it is kept, if it is.
     """
 
     answer: Answer
     max_age: int
     age: int = 0
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An answer in memory; `by_reads` when its order depends on how often pieces were read."""
-
-    answer: Answer
-    by_reads: bool
+    kept: Kept | None = None
 
 
 Make = Callable[[Session, datetime], bytes | Answer]
 
 
 class Catalogue:
-    """The answers that one process keeps, for one database."""
+    """The answers that one process keeps, for one database.
 
-    def __init__(self, engine: Engine, *, most_bytes: int = MOST_BYTES) -> None:
+    What is kept is read without a lock; the lock is held by whoever decides what is known, or keeps an answer.
+    """
+
+    def __init__(self, engine: Engine, *, most_bytes: int | None = None) -> None:
         self._engine = engine
-        self._most = most_bytes
+        self._most = MOST_BYTES if most_bytes is None else most_bytes
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: dict[str, Kept] = {}
         self._size = 0
         self._generation: Generation | None = None
         self._seen = 0.0
@@ -101,34 +118,91 @@ class Catalogue:
         self._seen_epoch = -1
         self._looking: tuple[int, float] | None = None  # the epoch of the look under way, and since when
 
-    def cached(self, key: str) -> Fresh | None:
-        """Return the answer kept under `key` (path and query as they were sent), None when there is none."""
-        with self._lock:
-            generation, moment = self._current()
-            kept = self._kept.get(key)
-            if kept is None:
-                return None
-            self._kept.move_to_end(key)
-            return Fresh(kept.answer, _age(generation, moment), self._away_for())
+        self._asked = 0.0
+        self._looker: threading.Thread | None = None
+
+    def knows(self, key: str) -> bool:
+        """Say whether an answer is kept under `key`, whether or not it still holds."""
+        return key in self._kept
+
+    def cached(self, key: str, *, wait: bool = True) -> Fresh | None:
+        """Return the answer kept under `key` (path and query as they were sent), None when there is none.
+
+        Who cannot `wait` for the database has a thread of the catalogue's own look at the version, and gets None
+        when that is not known well enough.
+        """
+        kept = self._kept.get(key)
+        if kept is None and not wait:
+            return None
+        moment, tick, generation, age = now(), time.monotonic(), self._generation, 0
+        if not wait:
+            self._let_look(tick)
+        if generation is None or not self._is_plain(generation, moment, tick):
+            with self._lock:
+                if wait:
+                    generation, moment = self._current()
+                elif generation is None or not self._may_believe(generation, moment, tick):
+                    return None
+                age = self._away_for()
+                kept = self._kept.get(key)
+        if kept is None or self._generation is not generation:
+            return None
+        kept.used = tick
+        return Fresh(kept.answer, _age(generation, moment), age, kept)
+
+    def _is_plain(self, known: Generation, moment: datetime, tick: float) -> bool:
+        """Say, without the lock, whether what is known was seen so lately that nothing else need be asked."""
+        return (
+            tick < self._next_look
+            and self._seen_epoch == self._epoch
+            and not self._is_away
+            and known.pool is self._engine.pool
+            and _holds(known, moment)
+        )
+
+    def _may_believe(self, known: Generation, moment: datetime, tick: float) -> bool:
+        """Say whether what is known may be sent by somebody who cannot look, because a thread is looking or will."""
+        if known.pool is not self._engine.pool or self._seen_epoch != self._epoch:
+            return False
+        fresh, age = _holds(known, moment), tick - self._seen
+        if (fresh and age < LOOK + HANGING) or (self._is_away and age < LONGEST_AWAY):
+            return True
+        return self._is_looked_at(tick, fresh=fresh)
+
+    def _let_look(self, tick: float) -> None:
+        """Have a thread look again and again for as long as there are readers who cannot wait."""
+        self._asked = tick
+        if self._looker is None:
+            self._looker = threading.Thread(target=self._keep_looking, name="catalogue", daemon=True)
+            self._looker.start()
+
+    def _keep_looking(self) -> None:
+        while time.monotonic() - self._asked < QUIET:
+            with contextlib.suppress(SQLAlchemyError), self._lock:  # readers who wait meet the same trouble
+                self._current()
+            time.sleep(LOOK)
+        self._looker = None
 
     def answer(self, key: str, make: Make, *, by_reads: bool = False) -> Fresh:
         """Return the answer for `key`, made by `make(session, moment)` when it is not kept; refusals are not kept."""
         with self._lock:
             generation, moment = self._current()
             kept = self._kept.get(key)
-            if kept is not None:
-                self._kept.move_to_end(key)
-                return Fresh(kept.answer, _age(generation, moment), self._away_for())
-            if self._away_for():
-                raise NotNow  # at once: a thread that waits for a database that is away serves nobody
+            age = self._away_for()
+        if kept is not None:
+            kept.used = time.monotonic()
+            return Fresh(kept.answer, _age(generation, moment), age, kept)
+        if age:
+            raise NotNow  # at once: a thread that waits for a database that is away serves nobody
         # A session of its own: the request's may look at an older state of the database than the version just read.
         with Session(self._engine) as session:
             made = make(session, moment)
         answer = made if isinstance(made, Answer) else Answer.of(made)
+        kept = Kept(answer, by_reads, time.monotonic())
         with self._lock:
             if self._generation is generation:
-                self._keep(key, Kept(answer, by_reads))
-        return Fresh(answer, _age(generation, moment))
+                self._keep(key, kept)
+        return Fresh(answer, _age(generation, moment), kept=kept)
 
     def look_again(self) -> None:
         """Look at the version before the next answer, however short ago that was done."""
@@ -220,17 +294,24 @@ class Catalogue:
         return Generation(token, popularity, moment, until, self._engine.pool)
 
     def _drop(self, *, only_by_reads: bool) -> None:
-        for key in [key for key, kept in self._kept.items() if kept.by_reads or not only_by_reads]:
-            self._size -= self._kept.pop(key).answer.size
+        for key, kept in list(self._kept.items()):
+            if kept.by_reads or not only_by_reads:
+                self._forget(key)
 
     def _keep(self, key: str, kept: Kept) -> None:
-        before = self._kept.pop(key, None)
-        if before is not None:
-            self._size -= before.answer.size
+        if key in self._kept:
+            self._forget(key)
         self._kept[key] = kept
         self._size += kept.answer.size
-        while self._size > self._most:
-            self._size -= self._kept.popitem(last=False)[1].answer.size
+        if self._size > self._most:
+            # a tenth more than must be, so that this is done once for many answers
+            for old, _ in sorted(self._kept.items(), key=lambda item: item[1].used):
+                self._forget(old)
+                if self._size <= self._most * 0.9:
+                    return
+
+    def _forget(self, key: str) -> None:
+        self._size -= self._kept.pop(key).answer.size
 
 
 def _holds(generation: Generation, moment: datetime) -> bool:
@@ -242,7 +323,8 @@ def _age(generation: Generation, moment: datetime) -> int:
     """Return for how long a client may keep an answer: never past the next change by the clock."""
     if generation.until is None:
         return LARGEST_AGE
-    return max(0, min(LARGEST_AGE, int((generation.until - moment) / timedelta(seconds=1))))
+    left = generation.until - moment
+    return LARGEST_AGE if left >= _LARGEST_AGE else max(0, int(left.total_seconds()))
 
 
 _catalogues: dict[Engine, Catalogue] = {}
@@ -267,34 +349,58 @@ def _see_own_changes(session: Session) -> None:
 # ---- choosing what to send
 
 
-def choose(
-    fresh: Fresh, *, if_none_match: str | None, accept_encoding: str | None
-) -> tuple[int, dict[str, str], bytes]:
-    """Return status, headers and body for a GET (a HEAD leaves the body out)."""
+class Form(Enum):
+    """In which of its forms an answer is sent; the values are (zipped, not again)."""
+
+    PLAIN = (False, False)
+    ZIPPED = (True, False)
+    PLAIN_AGAIN = (False, True)
+    ZIPPED_AGAIN = (True, True)
+
+    def __init__(self, zipped: bool, again: bool) -> None:
+        self.zipped, self.again = zipped, again
+        self.status = 304 if again else 200
+
+
+def form_of(answer: Answer, *, if_none_match: str | None, accept_encoding: str | None) -> Form:
+    """Return in which form to answer a GET or HEAD."""
+    zipped = accept_encoding is not None and _takes_zipped(accept_encoding, large=len(answer.body) > ZIP_FROM)
+    if if_none_match is not None:
+        etag = answer.etag_gzip if zipped else answer.etag
+        if matches(if_none_match, etag, weak=True):
+            return Form.ZIPPED_AGAIN if zipped else Form.PLAIN_AGAIN
+    return Form.ZIPPED if zipped else Form.PLAIN
+
+
+def headers_of(fresh: Fresh, form: Form) -> Headers:
+    """Return the headers of an answer in one of its forms."""
     answer = fresh.answer
-    zipped = _takes_zipped(accept_encoding, large=len(answer.body) > ZIP_FROM)
-    etag = answer.etag_gzip if zipped else answer.etag
-    headers = {
-        "ETag": etag,
-        "Cache-Control": f"public, max-age={fresh.max_age}",
-        "Vary": "Accept-Encoding",
-    }
+    headers = [
+        ("ETag", answer.etag_gzip if form.zipped else answer.etag),
+        ("Cache-Control", f"public, max-age={fresh.max_age}"),
+        ("Vary", "Accept-Encoding"),
+    ]
     if fresh.age:
-        headers["Age"] = str(fresh.age)  # the database is away: this is how long ago it was last seen
-    if if_none_match is not None and matches(if_none_match, etag, weak=True):
-        return 304, headers, b""
-    headers["Content-Type"] = "application/json"
-    if zipped:
-        headers["Content-Encoding"] = "gzip"
-    body = answer.gzip if zipped else answer.body
-    headers["Content-Length"] = str(len(body))
-    return 200, headers, body
+        headers.append(("Age", str(fresh.age)))  # the database is away: this is how long ago it was last seen
+    if form.again:
+        return headers
+    headers.append(("Content-Type", "application/json"))
+    if form.zipped:
+        headers.append(("Content-Encoding", "gzip"))
+    headers.append(("Content-Length", str(len(body_of(answer, form)))))
+    return headers
 
 
-def _takes_zipped(accept_encoding: str | None, *, large: bool) -> bool:
+def body_of(answer: Answer, form: Form) -> bytes:
+    """Return the body of an answer in one of its forms (a HEAD leaves it out)."""
+    if form.again:
+        return b""
+    return answer.gzip if form.zipped else answer.body
+
+
+@lru_cache(maxsize=256)  # a few spellings come again and again
+def _takes_zipped(accept_encoding: str, *, large: bool) -> bool:
     """Decide by the client's weights (RFC 9110 §12.5.3); the plain form is left out only when it is refused."""
-    if accept_encoding is None:
-        return False
     weights: dict[str, float] = {}
     for part in accept_encoding.lower().split(","):
         coding, *parameters = (piece.strip() for piece in part.split(";"))

@@ -20,26 +20,32 @@ from edu_platform.library.models import Piece, Placement, Revision
 _FILE = re.compile(rb"/media/([0-9a-f]{64})\b")
 
 
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """Bytes to send, plain and zipped, each with its own strong entity tag."""
+    """Bytes to send, plain and zipped, each with its own strong entity tag; zipped when first asked for."""
 
-    body: bytes
-    etag: str
-    gzip: bytes
-    etag_gzip: str
+    __slots__ = ("_gzip", "body", "etag", "etag_gzip")
+
+    def __init__(self, body: bytes, etag: str, gzip: bytes | None, etag_gzip: str) -> None:
+        self.body, self.etag, self._gzip, self.etag_gzip = body, etag, gzip, etag_gzip
 
     @classmethod
     def of(cls, body: bytes) -> Answer:
-        """Zip and tag a body; the same body always gives the same answer."""
+        """Tag a body; the same body always gives the same answer."""
         name = hashlib.sha256(body).hexdigest()[:32]
-        # no time of zipping in it: the tag promises the same bytes
-        return cls(body, f'"{name}"', gzip.compress(body, compresslevel=6, mtime=0), f'"{name}-gzip"')
+        return cls(body, f'"{name}"', None, f'"{name}-gzip"')
+
+    @property
+    def gzip(self) -> bytes:
+        """Return the zipped form."""
+        if self._gzip is None:
+            # no time of zipping in it: the tag promises the same bytes
+            self._gzip = gzip.compress(self.body, compresslevel=6, mtime=0)
+        return self._gzip
 
     @property
     def size(self) -> int:
-        """Return how much memory it takes, roughly."""
-        return len(self.body) + len(self.gzip) + 400
+        """Return how much memory it takes at most, roughly; zipping does not change it."""
+        return 2 * len(self.body) + 2_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from edu_platform.core.db import db
 from edu_platform.core.errors import NotNow
 from edu_platform.library import catalogue
-from edu_platform.library.catalogue import AGAIN, HANGING, LONGEST_AWAY, LOOK, Catalogue, choose
+from edu_platform.library.catalogue import AGAIN, HANGING, LONGEST_AWAY, LOOK, Catalogue, Form, headers_of
 
 
 class Broken(Catalogue):
@@ -65,7 +65,7 @@ def test_kept_answers_go_on_and_say_their_age(kept, watch):
 
 
 def headers(kept):
-    return choose(kept.cached("key"), if_none_match=None, accept_encoding=None)[1]
+    return dict(headers_of(kept.cached("key"), Form.PLAIN))
 
 
 def test_not_for_longer_than_is_documented(kept, watch):

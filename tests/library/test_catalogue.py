@@ -14,7 +14,7 @@ from edu_platform.core.clock import frozen
 from edu_platform.core.db import db, writing
 from edu_platform.factory.app import create_app
 from edu_platform.library import catalogue, operations
-from edu_platform.library.catalogue import Catalogue, Wanted
+from edu_platform.library.catalogue import Catalogue, Fresh, Wanted
 from edu_platform.library.rendering import Answer
 
 NOON = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
@@ -321,17 +321,18 @@ def test_every_public_answer_keeps_the_rules_of_http(desk, client, path):
     ],
 )
 def test_the_clients_weights_are_honoured(accepted, zipped):
-    fresh = catalogue.Fresh(Answer.of(b"x" * 5000), 10)
-    _, headers, body = catalogue.choose(fresh, if_none_match=None, accept_encoding=accepted)
+    answer = Answer.of(b"x" * 5000)
+    form = catalogue.form_of(answer, if_none_match=None, accept_encoding=accepted)
+    headers = dict(catalogue.headers_of(Fresh(answer, 10), form))
     assert ("Content-Encoding" in headers) is zipped
-    assert len(body) == int(headers["Content-Length"])
+    assert len(catalogue.body_of(answer, form)) == int(headers["Content-Length"])
 
 
 def test_small_answers_are_zipped_only_on_demand():
-    fresh = catalogue.Fresh(Answer.of(b"x" * 100), 10)
+    answer = Answer.of(b"x" * 100)
     for accepted, zipped in [("gzip", False), ("gzip, identity;q=0", True)]:
-        _, headers, _ = catalogue.choose(fresh, if_none_match=None, accept_encoding=accepted)
-        assert ("Content-Encoding" in headers) is zipped
+        form = catalogue.form_of(answer, if_none_match=None, accept_encoding=accepted)
+        assert ("Content-Encoding" in dict(catalogue.headers_of(Fresh(answer, 10), form))) is zipped
 
 
 def test_the_same_content_has_the_same_tags(desk, client):
@@ -441,7 +442,7 @@ def test_an_answer_made_before_a_change_is_not_kept_after_it(shelf):
         body = catalogue.pieces(session, at, Wanted())
         shelf.published("meanwhile")
         kept.look_again()
-        kept.cached("anything")
+        kept.answer("anything", lambda session, at: b"{}")
         return body
 
     kept.answer("list", slow)

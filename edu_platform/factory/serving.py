@@ -1,0 +1,212 @@
+"""gunicorn's threaded worker, in which the thread that waits for clients also sends what the catalogue has kept.
+
+gunicorn hands every request to a pool of threads, which costs several times what sending a kept answer does, and
+lets readers queue behind whoever waits for a database. Here the waiting thread looks at what has arrived, and where
+that is a whole request for a kept answer it lets gunicorn's own parser and response do their work at once. Nothing
+is taken from the socket before that is certain; everything else goes gunicorn's way, untouched.
+
+What never becomes a request is refused in the application's own words.
+
+It asks the application for `kept_first`; an application without one is served as gthread serves it.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from selectors import EVENT_READ
+from typing import Any, Protocol
+
+from gunicorn.http import errors, wsgi
+from gunicorn.http.body import LengthReader
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import IterUnreader
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+LARGEST_HEAD = 8192
+_BEGINS, _ENDS = b"GET /", b"\r\n\r\n"
+_STATUSES = {
+    errors.LimitRequestLine: 414,
+    errors.LimitRequestHeaders: 431,
+    errors.ExpectationFailed: 417,
+    errors.UnsupportedTransferCoding: 501,
+    errors.ForbiddenProxyRequest: 403,
+}
+# what the application tried to send is its own fault
+_OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
+
+
+class KeptFirst(Protocol):
+    """What an application can answer without waiting for anything."""
+
+    def knows(self, target: str) -> bool:
+        """Say whether an answer may be kept for a request target (path and query as they came)."""
+        ...
+
+    def kept(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes] | None:
+        """Answer, or return None without having called `start_response`."""
+        ...
+
+
+class _Collected:
+    """Stands in for the socket, so that head and body leave together."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        self.parts.append(data)
+
+
+class _Response(wsgi.Response):  # type: ignore[misc]  # gunicorn is untyped
+    """gunicorn's response for headers that are the house's own: no grammar is checked again."""
+
+    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+        """Take the headers as they are; none of them is of one connection only."""
+        self.headers = headers
+        self.response_length = next((int(value) for name, value in headers if name == "Content-Length"), None)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
+    """`gthread` with a short way for what is kept."""
+
+    _first: KeptFirst | None = None
+
+    def load_wsgi(self) -> None:
+        """Load the application, and ask what it can answer at once."""
+        super().load_wsgi()
+        cfg = self.cfg
+        plain = cfg.protocol == "http" and cfg.http2_cleartext == "off" and cfg.proxy_protocol == "off"
+        if plain and not cfg.is_ssl and cfg.keepalive:
+            self._first = getattr(self.wsgi, "extensions", {}).get("kept_first")
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer with problem details; note the kind of error, for its text quotes the request."""
+        del req, addr
+        from edu_platform.factory.headers import refusal  # the master loads this module, and no other of ours
+
+        status = 500
+        if isinstance(exc, errors.ParseException) and not isinstance(exc, _OURS):
+            status = _STATUSES.get(type(exc), 400)
+        self.log.warning("refused before the application: %s (%s)", type(exc).__name__, status)
+        try:
+            write_nonblock(client, refusal(status))
+        except OSError:
+            self.log.debug("nobody was there to be told")
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a new connection and wait for its first bytes here, so that a slow client holds no thread."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno not in {errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK}:
+                raise
+            return
+        self.nr_conns += 1
+        conn = TConn(self.cfg, client, address, listener.getsockname())
+        conn.timeout = time.monotonic() + self.cfg.keepalive
+        self.pending_conns.append(conn)
+        self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """Answer the first request of a connection here, or let the pool do it."""
+        if not self._answered(conn, client):
+            super().on_pending_socket_readable(conn, client)
+
+    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """Answer a later request of a connection here, or let the pool do it."""
+        if not self._answered(conn, client):
+            super().on_client_socket_readable(conn, client)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Let a stopping worker wait for silent connections no longer than for kept ones."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
+    # ---- the short way
+
+    def _answered(self, conn: TConn, client: socket.socket) -> bool:
+        """Send the kept answer that a whole request asks for, and say so; else take nothing from the socket."""
+        if (
+            self._first is None
+            or not self.alive
+            or self.nr + 1 >= self.max_requests
+            or len(self.keepalived_conns) >= self.max_keepalived
+        ):
+            return False
+        try:
+            head = client.recv(LARGEST_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except OSError:
+            return False
+        if not head.startswith(_BEGINS) or head.find(_ENDS) != len(head) - len(_ENDS):
+            return False
+        if not self._first.knows(head[4 : head.find(b" ", 4)].decode("latin-1")):
+            return False
+        answer = self._answer(conn, head)
+        if answer is None:
+            return False
+        client.recv(len(head))
+        self.nr += 1
+        self._send(conn, client, answer)
+        return True
+
+    def _answer(self, conn: TConn, head: bytes) -> bytes | None:
+        """Return what to send, made by gunicorn's own parser and response; None when there is anything unusual."""
+        assert self._first is not None
+        collected = _Collected()
+        try:
+            request = Request(self.cfg, IterUnreader([head]), conn.client)
+            reader = request.body.reader
+            if request.should_close() or not isinstance(reader, LengthReader) or reader.length:
+                return None
+            response, environ = wsgi.create(
+                request, collected, conn.client, conn.server, self.cfg, response_class=_Response
+            )
+            environ["wsgi.multithread"] = True
+            body = self._first.kept(environ, response.start_response)
+            if body is None:
+                return None
+            for part in body:
+                response.write(part)
+            response.close()
+        except Exception:  # noqa: BLE001 - whatever is wrong with the request, gunicorn's way meets it and says so
+            return None
+        return b"".join(collected.parts)
+
+    def _send(self, conn: TConn, client: socket.socket, answer: bytes) -> None:
+        """Send without waiting; what the client does not take at once is sent by the pool."""
+        try:
+            sent = client.send(answer, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = -1
+        waiting = self.keepalived_conns if conn.data_ready else self.pending_conns
+        waiting.remove(conn)
+        if sent == len(answer):
+            if not conn.data_ready:
+                conn.data_ready = True
+                self.poller.modify(client, EVENT_READ, partial(self.on_client_socket_readable, conn))
+            conn.set_timeout()
+            self.keepalived_conns.append(conn)
+            return
+        self.poller.unregister(client)
+        if sent < 0:
+            self.nr_conns -= 1
+            conn.close()
+            return
+        conn.data_ready = True
+        done = self.tpool.submit(_send_rest, conn, answer[sent:])
+        done.add_done_callback(lambda made: self.method_queue.defer(self.finish_request, conn, made))
+
+
+def _send_rest(conn: TConn, rest: bytes) -> bool:
+    conn.init()
+    conn.sock.setblocking(True)
+    conn.sock.sendall(rest)
+    return True

@@ -1,0 +1,279 @@
+"""The worker's short way, on the wire: byte for byte what gthread sends, and never behind whoever waits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.workers.gthread import PollableMethodQueue, TConn
+
+from edu_platform.config.settings import Settings
+from edu_platform.core.db import db
+from edu_platform.core.migration import upgrade
+from edu_platform.factory.app import create_app
+from edu_platform.factory.serving import Worker
+from tests.campaigns.publishing import draft
+
+ROOT = Path(__file__).parents[2]
+LIST, PAGE = "/api/v1/pieces", "/api/v1/pieces/first-piece"
+OURS = "deploy/gunicorn.conf.py"
+PLAIN = """
+from pathlib import Path
+from gunicorn.workers.gthread import ThreadWorker
+exec(Path("deploy/gunicorn.conf.py").read_text())
+shipped = worker_class
+class Plain(ThreadWorker):
+    handle_error = shipped.handle_error
+worker_class = Plain
+"""
+"""The same configuration with gunicorn's own way of working."""
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory):
+    """An installation with two published pieces."""
+    folder = tmp_path_factory.mktemp("served")
+    made = {
+        "EDU_ENVIRONMENT": "test",
+        "EDU_DATA_DIR": str(folder),
+        "EDU_SECRET_KEYS": "test-only-0123456789-abcdefghijklmnop",
+        "EDU_SEALING_KEYS": "test-only-sealing-9876543210-zyxwvuts",
+        "EDU_WECHAT_SECRET": "test-only-secret",
+        "EDU_WEB_THREADS": "2",
+        "EDU_TRUSTED_PROXIES": "1",
+        "EDU_LIMITS": "off",  # what is left of a limit differs between the two
+    }
+    settings = Settings.read(made)
+    upgrade(settings.database_url)
+    app = create_app(settings)
+    for slug in ("first-piece", "second-piece"):
+        draft(app, slug)
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    return made
+
+
+@contextlib.contextmanager
+def served(environ, configuration):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-c", str(configuration), "app:app"],
+        cwd=ROOT,
+        env={
+            **{k: v for k, v in os.environ.items() if not k.startswith("EDU_")},
+            **environ,
+            "PORT": str(port),
+        },
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                answers = [get(port, LIST), get(port, LIST), get(port, PAGE), get(port, PAGE)]
+                assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+                break
+            assert process.poll() is None
+            time.sleep(0.1)
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def running(environ):
+    with served(environ, OURS) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def ours(running):
+    return running[0]
+
+
+@pytest.fixture(scope="module")
+def theirs(environ, tmp_path_factory):
+    plain = tmp_path_factory.mktemp("plain") / "gunicorn.conf.py"
+    plain.write_text(PLAIN)
+    with served(environ, plain) as (port, _):
+        yield port
+
+
+def head(target, *lines, method="GET", version="1.1"):
+    return "\r\n".join([f"{method} {target} HTTP/{version}", "Host: edu.example", *lines, "", ""]).encode()
+
+
+def get(port, target):
+    return exchange(port, [head(target, "Connection: close")])
+
+
+def exchange(port, pieces, *, wait=0.0):
+    """Send the pieces, a moment apart, and return everything up to the end of the connection."""
+    with socket.create_connection(("127.0.0.1", port), 5) as client:
+        for piece in pieces:
+            client.sendall(piece)
+            time.sleep(wait)
+        found = b""
+        while some := client.recv(65536):
+            found += some
+    return found
+
+
+def same(raw):
+    """Leave out what differs from one answer to the next: the date, and ids that the server made."""
+    raw = re.sub(rb"\r\nDate: [^\r]+", b"", raw)
+    return re.sub(rb'(X-Request-ID: |"request_id":")[0-9a-f]{16}\b', rb"\1made", raw)
+
+
+LAST = head("/api/v1/pieces/nothing-here", "Connection: close")
+ODD = {
+    "plain": [head(LIST), LAST],
+    "zipped": [head(LIST, "Accept-Encoding: gzip;q=1, identity;q=0"), LAST],
+    "not again": [head(LIST, "If-None-Match: *"), LAST],
+    "an id of its own": [head(LIST, "X-Request-ID: mine"), LAST],
+    "behind tls": [head(LIST, "X-Forwarded-Proto: https"), LAST],
+    "twice on one connection": [head(LIST), head(PAGE), LAST],
+    "both ways in turn": [
+        head(LIST),
+        head("/api/v1/columns"),
+        head(PAGE),
+        head("/healthz"),
+        head(LIST),
+        LAST,
+    ],
+    "only the head": [head(LIST, method="HEAD"), LAST],
+    "closing": [head(LIST, "Connection: close")],
+    "an old client": [head(LIST, version="1.0")],
+    "an old client that stays": [head(LIST, "Connection: keep-alive", version="1.0"), LAST],
+    "a body on a GET": [head(LIST, "Content-Length: 5") + b"hello", LAST],
+    "a body that comes later": [head(LIST, "Content-Length: 5"), b"hello", LAST],
+    "a chunked body": [head(LIST, "Transfer-Encoding: chunked") + b"0\r\n\r\n", LAST],
+    "waiting for leave": [head(LIST, "Expect: 100-continue"), LAST],
+    "two hosts": [head(LIST, "Host: other.example")],
+    "a header without a name": [head(LIST, ": x")],
+    "a folded header": [head(LIST, "X-A: b", " c")],
+    "a name with an underscore": [head(LIST, "X_Forwarded_Proto: https"), LAST],
+    "a bare line feed": [head(LIST).replace(b"\r\nHost", b"\nHost"), LAST],
+    "a control character": [head(LIST, "X-A: \x01")],
+    "in two pieces": [head(LIST)[:20], head(LIST)[20:], LAST],
+    "two at once": [head(LIST) + head(PAGE), LAST],
+    "a question mark alone": [head(f"{LIST}?"), LAST],
+    "written otherwise": [head("/api/v1/%70ieces"), LAST],
+    "with the host in it": [head(f"http://edu.example{LIST}"), LAST],
+    "with a fragment": [head(f"{LIST}#x"), LAST],
+    "too many headers": [head(LIST, *(f"X-{n}: n" for n in range(80)))],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_the_wire_carries_what_gthread_sends(ours, theirs, name):
+    wait = 0.05
+    mine, other = exchange(ours, ODD[name], wait=wait), exchange(theirs, ODD[name], wait=wait)
+    assert same(mine) == same(other)
+    assert mine.startswith(b"HTTP/1.")
+
+
+@contextlib.contextmanager
+def every_thread_held(port):
+    """Two clients, as many as there are threads, send bodies that do not come to an end."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+            lines = ("Content-Length: 1000", "Content-Type: application/json")
+            client.sendall(head("/api/v1/staff/sessions", *lines, method="POST") + b"{")
+        time.sleep(0.3)
+        yield
+
+
+def reads(port):
+    with socket.create_connection(("127.0.0.1", port), 1) as client:
+        client.sendall(head(LIST))
+        try:
+            return client.recv(100).startswith(b"HTTP/1.1 200")
+        except TimeoutError:
+            return False
+
+
+def test_reading_goes_on_while_every_thread_waits(ours, theirs):
+    get(ours, LIST)
+    assert reads(ours)
+    with every_thread_held(ours):
+        answered = []
+        for _ in range(8):  # for longer than a version is believed without looking
+            answered.append(reads(ours))
+            time.sleep(0.15)
+    assert all(answered)
+    with every_thread_held(theirs):
+        assert not reads(theirs), "the control: gthread's readers wait behind the others"
+
+
+def test_a_silent_connection_holds_no_thread(ours):
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(socket.create_connection(("127.0.0.1", ours), 5))
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert get(ours, "/api/v1/columns?x=1").startswith(b"HTTP/1.1 422")
+        assert time.monotonic() - began < 2
+
+
+def test_what_a_slow_client_does_not_take_at_once_is_sent_by_the_pool():
+    worker = Worker.__new__(Worker)  # its parts, without a process of its own
+    worker.cfg, worker.alive, worker.nr_conns = Config(), True, 1
+    worker.keepalived_conns, worker.pending_conns = deque(), deque()
+    worker.poller, worker.method_queue = selectors.DefaultSelector(), PollableMethodQueue()
+    worker.method_queue.init()
+    answer = bytes(range(256)) * 20_000
+    near, far = socket.socketpair()
+    far.settimeout(5)
+    with far, worker.poller, ThreadPoolExecutor(1) as worker.tpool:
+        conn = TConn(worker.cfg, near, ("127.0.0.1", 1), ("127.0.0.1", 2))
+        worker.pending_conns.append(conn)
+        worker.poller.register(near, selectors.EVENT_READ)
+        began = time.monotonic()
+        worker._send(conn, near, answer)
+        assert time.monotonic() - began < 1, "the waiting thread does not wait for the client"
+        assert (len(worker.pending_conns), len(worker.keepalived_conns)) == (0, 0)
+        found = b""
+        while len(found) < len(answer):
+            found += far.recv(1 << 20)
+        assert found == answer
+        assert select.select([worker.method_queue], [], [], 5)[0]
+        worker.method_queue.run_callbacks(None)
+        assert list(worker.keepalived_conns) == [conn], "the connection goes on"
+        worker.method_queue.close()
+        near.close()
+
+
+def test_stopping_takes_leave_of_waiting_connections(running):
+    port, process = running
+    with (
+        socket.create_connection(("127.0.0.1", port), 5) as kept,
+        socket.create_connection(("127.0.0.1", port), 5),  # says nothing
+    ):
+        kept.sendall(head(LIST))
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200")
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        kept.sendall(head(LIST))
+        assert b"Connection: close" in kept.recv(65536)
+        process.wait(10)
+        assert time.monotonic() - began < 8
