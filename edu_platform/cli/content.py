@@ -166,11 +166,14 @@ def _read(report: Report) -> str:
 
 
 def _print_counts(report: Report) -> None:
-    changed = {name: c for name, c in report.counts.items() if c.new or c.changed or c.kept}
+    changed = {name: c for name, c in report.counts.items() if c.new or c.changed or c.retired or c.kept}
     if not changed:
         click.echo(f"材料没有变化：{_read(report)}。")
         return
     labels = _labels()
     for name, counts in changed.items():
         kept = f"，保留人工修改 {len(counts.kept)}（{'、'.join(counts.kept)}）" if counts.kept else ""
-        click.echo(f"{labels[name]}：新增 {counts.new}，更新 {counts.changed}，未变 {counts.same}{kept}")
+        gone = f"，停用 {counts.retired}" if counts.retired else ""
+        click.echo(
+            f"{labels[name]}：新增 {counts.new}，更新 {counts.changed}，未变 {counts.same}{gone}{kept}"
+        )

@@ -34,7 +34,10 @@ class QuestionBank(Base):
 
 
 class Question(Base):
-    """A question for its whole life; what it says lies in its versions, `latest` is the newest's number."""
+    """A question for its whole life; what it says lies in its versions, `latest` is the newest's number.
+
+    One that is retired is put into no new paper; papers that were published keep the versions they pinned.
+    """
 
     __tablename__ = "question"
 
@@ -43,6 +46,7 @@ class Question(Base):
     bank_id: Mapped[int] = mapped_column(BigId, ForeignKey("question_bank.id"), index=True)
     latest: Mapped[int]
     created_at: Mapped[CreatedAt]
+    retired_at: Mapped[datetime | None]
 
 
 class QuestionVersion(Base):

@@ -28,9 +28,15 @@ from edu_platform.quizzes.rules.reveal import Reveal
 
 
 def latest_versions(
-    *, refs: Collection[str] | None = None, banks: Collection[str] | None = None
+    *,
+    refs: Collection[str] | None = None,
+    banks: Collection[str] | None = None,
+    retired: bool | None = False,
 ) -> Select[Question, QuestionVersion, str]:
-    """Select questions with their newest version and the name of their bank, in the order of their refs."""
+    """Select questions with their newest version and the name of their bank, in the order of their refs.
+
+    Those in use by default; with `retired` those that are not, with None both.
+    """
     found = (
         select(Question, QuestionVersion, QuestionBank.name)
         .join(
@@ -40,6 +46,8 @@ def latest_versions(
         .join(QuestionBank, QuestionBank.id == Question.bank_id)
         .order_by(Question.ref)
     )
+    if retired is not None:
+        found = found.where(Question.retired_at.is_not(None) if retired else Question.retired_at.is_(None))
     if refs is not None:
         found = found.where(Question.ref.in_(refs))
     if banks is not None:
@@ -48,10 +56,16 @@ def latest_versions(
 
 
 def filtered_questions(
-    *, bank: str | None, type_: str | None, difficulty: str | None, text: str | None, after: str | None
+    *,
+    bank: str | None,
+    type_: str | None,
+    difficulty: str | None,
+    text: str | None,
+    after: str | None,
+    retired: bool = False,
 ) -> Select[Question, QuestionVersion, str]:
     """Select newest versions for the staff's list; `text` is looked for in ref and stem, `after` is the last ref seen."""
-    found = latest_versions(banks=None if bank is None else [bank])
+    found = latest_versions(banks=None if bank is None else [bank], retired=retired)
     if type_ is not None:
         found = found.where(QuestionVersion.content["type"].as_string() == type_)
     if difficulty is not None:
@@ -241,6 +255,34 @@ def visible_mistakes(learner_id: int, at: datetime) -> Select[Mistake]:
         select(Mistake)
         .where(Mistake.learner_id == learner_id, Mistake.visible_from <= at)
         .order_by(Mistake.wrong_at.desc(), Mistake.id.desc())
+    )
+
+
+def practisable(learner_id: int, at: datetime) -> Select[Mistake]:
+    """Select the visible mistakes whose question is still in use."""
+    return (
+        visible_mistakes(learner_id, at)
+        .join(Question, Question.id == Mistake.question_id)
+        .where(Question.retired_at.is_(None))
+    )
+
+
+def to_retire(bank_id: int, kept: Collection[str], author_id: int | None) -> Select[Question]:
+    """Select the questions in use of a bank that are not among the refs `kept` and whose newest version this author wrote."""
+    return (
+        select(Question)
+        .join(
+            QuestionVersion,
+            and_(QuestionVersion.question_id == Question.id, QuestionVersion.number == Question.latest),
+        )
+        .where(
+            Question.bank_id == bank_id,
+            Question.retired_at.is_(None),
+            Question.ref.not_in(kept),
+            QuestionVersion.author_id == author_id,
+        )
+        .order_by(Question.ref)
+        .with_for_update(of=Question)
     )
 
 

@@ -187,6 +187,9 @@ class QuestionFilter(PageArguments):
     type = fields.Enum(QuestionType, by_value=fields.String, load_default=None)
     difficulty = fields.Enum(Difficulty, by_value=fields.String, load_default=None)
     q = PlainText(load_default=None, least=1, most=50, metadata={"description": "编号或题干中的文字"})
+    retired = fields.Boolean(
+        load_default=False, metadata={"description": "true 只看停用的题，默认只看在用的"}
+    )
 
 
 class QuestionGiven(Shape):
@@ -236,6 +239,7 @@ class QuestionStaffView(Shape):
     version = fields.Integer(required=True)
     digest = fields.String(required=True)
     created_at = When(required=True)
+    retired_at = When(required=True, allow_none=True, metadata={"description": "何时停用；在用的为 null"})
     type = fields.String(required=True)
     stem = fields.String(required=True)
     options = fields.List(fields.Dict(), required=True)
@@ -330,6 +334,7 @@ def question_view(whole: Any, **more: Any) -> dict[str, Any]:
         "version": version.number,
         "digest": version.digest,
         "created_at": version.created_at,
+        "retired_at": whole.question.retired_at,
         **{name: content[name] for name in ("type", "stem", "difficulty", "topics", "rights", "audiences")},
         "options": options,
         "answer": None if options else key["correct"],

@@ -39,11 +39,15 @@ class PieceSource:
 
 @dataclass(slots=True)
 class Counts:
-    """What an import did to one section. `kept` names what staff have changed since, which it left alone."""
+    """What an import did to one section. `kept` names what staff have changed since, which it left alone.
+
+    `retired` counts what the files no longer have and what is therefore used no more.
+    """
 
     new: int = 0
     changed: int = 0
     same: int = 0
+    retired: int = 0
     kept: list[str] = field(default_factory=list)
 
     def add(self, how: str, name: str) -> None:
@@ -58,6 +62,7 @@ class Counts:
         self.new += other.new
         self.changed += other.changed
         self.same += other.same
+        self.retired += other.retired
         self.kept += other.kept
 
 

@@ -44,6 +44,7 @@ def list_questions(wanted: dict[str, Any]) -> Page[Any]:
         difficulty=wanted["difficulty"],
         text=wanted["q"],
         after=after,
+        retired=wanted["retired"],
     )
     rows = session.execute(chosen.limit(limit + 1)).all()
     cursor = encode_cursor(rows[limit - 1][0].ref) if len(rows) > limit else None

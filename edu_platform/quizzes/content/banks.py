@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from edu_platform.core.clock import now
 from edu_platform.core.errors import FieldError, Invalid
 from edu_platform.core.vocabulary import Audience, Right, label
 from edu_platform.library.content.language import (
@@ -316,7 +317,7 @@ class QuestionsSection:
             gathered.count(QUESTIONS, content["rights"], content["audiences"])
 
     def import_(self, session: Session, parsed: Sequence[BankSource], importer: Importer) -> Counts:
-        """Keep every question that differs as a new version."""
+        """Keep every question that differs as a new version; retire what a bank's file no longer has."""
         counts = Counts()
         for bank in parsed:
             saved = save_bank(
@@ -325,8 +326,10 @@ class QuestionsSection:
                 title=bank.title,
                 questions=[source.parsed for source in bank.questions],
                 by=importer.account,
+                retire_at=now(),
             )
             counts.new += saved.new
             counts.changed += saved.changed
             counts.same += saved.same
+            counts.retired += saved.retired
         return counts

@@ -18,7 +18,7 @@ from edu_platform.quizzes.operations.attempts import Started, start_practice
 def practise(session: Session, learner: Learner, *, client_id: str, count: int, at: datetime) -> Started:
     """Begin practice on up to `count` of the latest mistakes, or return the practice in progress or repeated.
 
-    Each question in the version that was answered wrongly. It needs no slot, is announced to nobody and ranks
+    Each question in the version that was answered wrongly; retired ones are left out. It needs no slot, is announced to nobody and ranks
     nowhere; a right answer clears the mistake. Raise `NothingToPractise`.
     """
     repeated = session.scalar(
@@ -31,7 +31,7 @@ def practise(session: Session, learner: Learner, *, client_id: str, count: int, 
     current = session.scalars(queries.running(learner.id, None)).first()
     if current is not None:
         return Started(current, is_new=False)
-    mistakes = session.scalars(queries.visible_mistakes(learner.id, at).limit(count)).all()
+    mistakes = session.scalars(queries.practisable(learner.id, at).limit(count)).all()
     if not mistakes:
         raise NothingToPractise("现在没有可以重练的错题。")
     attempt = start_practice(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -34,6 +35,7 @@ class Saved:
     new: int = 0
     changed: int = 0
     same: int = 0
+    retired: int = 0
 
 
 def ensure_bank(session: Session, name: str, title: str | None) -> QuestionBank:
@@ -51,7 +53,8 @@ def ensure_bank(session: Session, name: str, title: str | None) -> QuestionBank:
 def save_question(session: Session, bank: QuestionBank, parsed: Parsed, *, by: int | None) -> str:
     """Keep a question as a new version where it differs from the newest; say `new`, `changed` or `same`.
 
-    Raise `Conflict` when the ref belongs to another bank. Papers that were published keep the version they pinned.
+    A retired one comes back into use, which is a change. Raise `Conflict` when the ref belongs to another bank. Papers
+    that were published keep the version they pinned.
     """
     question = session.scalar(select(Question).where(Question.ref == parsed.ref).with_for_update())
     if question is None:
@@ -67,8 +70,10 @@ def save_question(session: Session, bank: QuestionBank, parsed: Parsed, *, by: i
                 QuestionVersion.question_id == question.id, QuestionVersion.number == question.latest
             )
         ).one()
+        outcome = "same" if question.retired_at is None else "changed"
+        question.retired_at = None
         if newest.digest == parsed.digest:
-            return "same"
+            return outcome
         outcome = "changed"
     question.latest += 1
     version = QuestionVersion(
@@ -86,11 +91,25 @@ def save_question(session: Session, bank: QuestionBank, parsed: Parsed, *, by: i
 
 
 def save_bank(
-    session: Session, *, name: str, title: str | None, questions: Sequence[Parsed], by: int | None
+    session: Session,
+    *,
+    name: str,
+    title: str | None,
+    questions: Sequence[Parsed],
+    by: int | None,
+    retire_at: datetime | None = None,
 ) -> Saved:
-    """Keep every question of a bank; those that are not named stay as they are."""
+    """Keep every question of a bank; those that are not named stay as they are.
+
+    With `retire_at` these are the whole bank as `by` keeps it: what else `by` had written in it is retired. What
+    others have written, or changed since, is not touched.
+    """
     bank = ensure_bank(session, name, title)
     saved = Saved()
+    if retire_at is not None:
+        for gone in session.scalars(queries.to_retire(bank.id, [parsed.ref for parsed in questions], by)):
+            gone.retired_at = retire_at
+            saved.retired += 1
     for parsed in sorted(questions, key=lambda q: q.ref):
         outcome = save_question(session, bank, parsed, by=by)
         setattr(saved, outcome, getattr(saved, outcome) + 1)
@@ -98,8 +117,9 @@ def save_bank(
 
 
 def question_of(session: Session, ref: str) -> Whole:
-    """Return the newest version of a question with its key; NotFound otherwise."""
-    found = [] if slug_reason(ref) else wholes(session, session.execute(queries.latest_versions(refs=[ref])))
+    """Return the newest version of a question with its key, retired or not; NotFound otherwise."""
+    wanted = queries.latest_versions(refs=[ref], retired=None)
+    found = [] if slug_reason(ref) else wholes(session, session.execute(wanted))
     if not found:
         raise NotFound("没有这道题。")
     return found[0]
@@ -129,7 +149,7 @@ def keys_of(session: Session, version_ids: Collection[int]) -> dict[int, Mapping
 
 
 def known_questions(session: Session, rules: QuizRules) -> list[tuple[Known, str]]:
-    """Return the newest versions that a quiz may be made of, each with its digest."""
+    """Return the newest versions that a quiz may be made of, each with its digest: of questions in use."""
     wanted = (
         queries.latest_versions(refs=rules.fixed)
         if rules.fixed
