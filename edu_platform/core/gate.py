@@ -1,4 +1,4 @@
-"""A gate for writers: when writes come to a standstill, some threads must be left for reading."""
+"""Gates: how many threads may wait for the database's write lock or an outside service, so that some are left for reading."""
 
 from __future__ import annotations
 
@@ -18,33 +18,54 @@ PATIENCE = 1.0
 
 
 class Gate:
-    """Lets `most` threads write at a time; more of them wait as long as writes go through, and no longer."""
+    """Lets `most` threads in at a time; more of them wait as long as others come out, and no longer.
 
-    def __init__(self, most: int) -> None:
+    When nobody has come out for `patience` seconds, whoever finds no place is refused at once. Where an error in
+    `trouble` ends a visit, what lies behind the gate is taken to be away: one thread at a time tries it, and
+    everybody else is refused at once, until a visit ends well.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        *,
+        patience: float = PATIENCE,
+        trouble: tuple[type[Exception], ...] = (),
+        refusal: NotNow | None = None,
+    ) -> None:
         self._most = most
+        self._patience = patience
+        self._trouble = trouble
+        self._refusal = refusal or NotNow()
         self._inside = 0
         self._moved = 0.0
         self._changed = threading.Condition()
+        self.is_away = False
 
     @contextmanager
     def enter(self) -> Iterator[None]:
-        """Hold a place; raise `NotNow` when none becomes free."""
+        """Hold a place; raise the refusal (`NotNow`) when none becomes free."""
         with self._changed:
-            while self._inside >= self._most:
-                left = PATIENCE - (time.monotonic() - self._moved)
+            while self._inside >= (1 if self.is_away else self._most):
+                left = 0.0 if self.is_away else self._patience - (time.monotonic() - self._moved)
                 if left <= 0:
-                    raise NotNow
+                    raise self._refusal
                 self._changed.wait(left)
             self._inside += 1
             if self._inside == self._most:
                 self._moved = time.monotonic()
+        away = False
         try:
             yield
+        except self._trouble:
+            away = True
+            raise
         finally:
             with self._changed:
                 self._inside -= 1
                 self._moved = time.monotonic()
-                self._changed.notify()
+                self.is_away = away
+                self._changed.notify_all()
 
 
 _gates: dict[Engine, Gate] = {}

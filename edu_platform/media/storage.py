@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from edu_platform.config.settings import Settings, Storage
-from edu_platform.core.bulkhead import Bulkhead
+from edu_platform.core.gate import Gate
 from edu_platform.media.errors import StoreAway
 
 CHUNK = 256 * 1024
@@ -160,8 +160,8 @@ class S3Store:
         self._bucket = settings.s3_bucket
         self._client: Any = _s3_client(settings, read_timeout=5, attempts=2)
         self._reader: Any = _s3_client(settings, read_timeout=1.5, attempts=2)
-        self._reading = Bulkhead(
-            max(1, settings.web_threads // 2), wait=0.5, trouble=StoreAway, refusal=StoreAway()
+        self._gate = Gate(
+            max(1, settings.web_threads // 2), patience=0.5, trouble=(StoreAway,), refusal=StoreAway()
         )
 
     def _head(self, name: str) -> dict[str, Any]:
@@ -187,13 +187,13 @@ class S3Store:
         if length <= 0:
             return iter(())
         name = f"files/{key}"
-        with self._reading.place(), _asking(name):
+        with self._gate.enter(), _asking(name):
             answer = self._reader.get_object(
                 Bucket=self._bucket, Key=name, Range=f"bytes={start}-{start + length - 1}"
             )
 
         def pieces() -> Iterator[bytes]:
-            with self._reading.place(), _asking(name), closing(answer["Body"]) as body:
+            with self._gate.enter(), _asking(name), closing(answer["Body"]) as body:
                 yield from body.iter_chunks(CHUNK)
 
         return pieces()

@@ -9,15 +9,15 @@ import redis
 from flask import Flask
 
 from edu_platform.config.settings import Settings
-from edu_platform.core.bulkhead import Bulkhead
 from edu_platform.core.errors import NotNow
+from edu_platform.core.gate import Gate
 from edu_platform.wechat.client import WeChatClient
 from edu_platform.wechat.errors import Unavailable
 from edu_platform.wechat.stores import FileTokenStore, ValkeyTokenStore
 from edu_platform.wechat.tokens import TokenStore
 
 EXTENSION = "edu_wechat"
-PLACES = "edu_wechat_places"
+GATE = "edu_wechat_gate"
 _making = threading.Lock()
 
 
@@ -42,28 +42,28 @@ def client_of(app: Flask) -> WeChatClient:
 
 
 def waiting_for_wechat(app: Flask) -> AbstractContextManager[None]:
-    """Hold one of the places for threads that wait for WeChat; raise `NotNow` when none is left.
+    """Hold one of the places for threads that wait for WeChat; raise `NotNow` when none becomes free.
 
     However slow WeChat is, a quarter of the threads go on serving lessons.
     """
     with _making:
-        if PLACES not in app.extensions:
+        if GATE not in app.extensions:
             settings: Settings = app.config["EDU"]
-            app.extensions[PLACES] = Bulkhead(
+            app.extensions[GATE] = Gate(
                 max(1, settings.web_threads * 3 // 4),
-                wait=0.5,
-                trouble=Unavailable,
+                patience=0.5,
+                trouble=(Unavailable,),
                 refusal=NotNow(Unavailable.reason + "。", retry_after=5, code=Unavailable.code),
             )
-        places: Bulkhead = app.extensions[PLACES]
-    return places.place()
+        gate: Gate = app.extensions[GATE]
+    return gate.enter()
 
 
 def replace_client(app: Flask, client: WeChatClient | None) -> None:
     """Put another client in place (a test's stand-in); None has one made anew from the settings."""
     with _making:
         before: WeChatClient | None = app.extensions.pop(EXTENSION, None)
-        app.extensions.pop(PLACES, None)
+        app.extensions.pop(GATE, None)
         if client is not None:
             app.extensions[EXTENSION] = client
     if before is not None and before is not client:

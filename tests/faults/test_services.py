@@ -177,11 +177,11 @@ def test_a_store_that_is_gone_hangs_or_breaks_off_is_said_and_hinders_nobody(bui
     assert slowest < 2
 
 
-def test_without_places_a_hanging_store_takes_every_thread(store_proxy, shared):
-    """The control: as many threads hang as ask; with places, all but half are refused at once."""
+def test_without_a_gate_a_hanging_store_takes_every_thread(store_proxy, shared):
+    """The control: as many threads hang as ask; with the gate, all but half are refused at once."""
     store_proxy.mode = "hang"
 
-    def most_at_once(places):
+    def most_at_once(threads):
         store = storage.S3Store(
             replace(
                 shared,
@@ -189,7 +189,7 @@ def test_without_places_a_hanging_store_takes_every_thread(store_proxy, shared):
                 s3_bucket=BUCKET,
                 s3_access_key=ACCESS_KEY,
                 s3_secret_key=SECRET_KEY,
-                web_threads=places,
+                web_threads=threads,
             )
         )
         inside, most, lock = 0, 0, threading.Lock()

@@ -1,4 +1,4 @@
-"""Places for those who wait: enough while the service is quick, no thread more once it is not."""
+"""Gates: everybody comes through while things go on behind them, nobody waits once they stand still."""
 
 import threading
 import time
@@ -6,20 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from edu_platform.core.bulkhead import Bulkhead
 from edu_platform.core.errors import NotNow
+from edu_platform.core.gate import Gate
 
 
-def bulkhead(places=2, wait=0.3):
-    return Bulkhead(places, wait=wait, trouble=TimeoutError, refusal=NotNow("later"))
+def new_gate():
+    return Gate(2, patience=0.3, trouble=(TimeoutError,), refusal=NotNow("later"))
 
 
 def test_a_crowd_is_served_while_the_service_is_quick():
-    places, inside, most, lock = bulkhead(), 0, 0, threading.Lock()
+    gate, inside, most, lock = new_gate(), 0, 0, threading.Lock()
 
     def call(_):
         nonlocal inside, most
-        with places.place():
+        with gate.enter():
             with lock:
                 inside += 1
                 most = max(most, inside)
@@ -34,10 +34,10 @@ def test_a_crowd_is_served_while_the_service_is_quick():
 
 
 def test_nobody_waits_once_the_service_is_slow():
-    places, leave = bulkhead(), threading.Event()
+    gate, leave = new_gate(), threading.Event()
 
     def hang(_):
-        with places.place():
+        with gate.enter():
             leave.wait(10)
 
     with ThreadPoolExecutor(2) as pool:
@@ -45,36 +45,36 @@ def test_nobody_waits_once_the_service_is_slow():
         time.sleep(0.35)
         began = time.monotonic()
         for _ in range(5):
-            with pytest.raises(NotNow), places.place():
+            with pytest.raises(NotNow), gate.enter():
                 pytest.fail("there is no place")
         assert time.monotonic() - began < 0.1
         leave.set()
         for one in held:
             one.result()
-    with places.place():
+    with gate.enter():
         pass
 
 
 def test_one_call_at_a_time_finds_out_whether_trouble_has_passed():
-    places = bulkhead()
-    with pytest.raises(TimeoutError), places.place():
+    gate = new_gate()
+    with pytest.raises(TimeoutError), gate.enter():
         raise TimeoutError
-    with places.place(), ThreadPoolExecutor(1) as pool:
-        assert isinstance(pool.submit(_refused, places).result(), NotNow)
-    with places.place(), ThreadPoolExecutor(1) as pool:
-        assert pool.submit(_refused, places).result() is None
+    with gate.enter(), ThreadPoolExecutor(1) as pool:
+        assert isinstance(pool.submit(_refused, gate).result(), NotNow)
+    with gate.enter(), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(_refused, gate).result() is None
 
 
 def test_a_fault_of_our_own_is_no_trouble_of_the_service():
-    places = bulkhead()
-    with pytest.raises(KeyError), places.place():
+    gate = new_gate()
+    with pytest.raises(KeyError), gate.enter():
         raise KeyError
-    assert not places.is_away
+    assert not gate.is_away
 
 
-def _refused(places):
+def _refused(gate):
     try:
-        with places.place():
+        with gate.enter():
             return None
     except NotNow as refused:
         return refused
