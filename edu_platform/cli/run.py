@@ -113,13 +113,16 @@ def _prepare(environ: dict[str, str], content: Path) -> Any:
     """Migrate and make the first administrator; return (app, settings, password or None, whether to import `content`)."""
     from edu_platform.core.db import db, reading, writing
     from edu_platform.core.migration import upgrade
-    from edu_platform.factory.entry import application, settings_here
+    from edu_platform.factory.app import create_app
+    from edu_platform.factory.entry import application, move_keys_out, settings_here
     from edu_platform.library.content.run import is_imported
     from edu_platform.people import operations as people
 
     os.environ.update(environ)
     settings = settings_here()
     upgrade(settings.database_url)
+    with create_app(settings).app_context():
+        move_keys_out(settings)
     app = application()
     with app.app_context():
         with writing() as session:

@@ -9,7 +9,12 @@ import click
 def command() -> None:
     """Bring the database to this release's schema; make a backup first."""
     from edu_platform.core.migration import upgrade
-    from edu_platform.factory.entry import settings_here
+    from edu_platform.factory.app import create_app
+    from edu_platform.factory.entry import move_keys_out, settings_here
 
-    upgrade(settings_here().database_url)
+    settings = settings_here()
+    upgrade(settings.database_url)
+    app = create_app(settings)
+    with app.app_context():
+        move_keys_out(settings)
     click.echo("数据库已是最新结构。")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 PREFIX = "EDU_"
 STANDIN_APPID = "wx0000000000000000"
@@ -124,6 +124,7 @@ class Settings:
     environment: Environment = _setting(_choice(Environment), Environment.DEVELOPMENT)
     data_dir: Path = _setting(lambda v: Path(_text(v)).expanduser().absolute(), Path("var").absolute())
     database_url: str = _setting(_database, "", secret=True)
+    keys_url: str = _setting(_database, "", secret=True)
     secret_keys: tuple[str, ...] = _setting(_secrets, (), secret=True)
     sealing_keys: tuple[str, ...] = _setting(_secrets, (), secret=True)
     public_url: str = _setting(_url("http", "https"), "")
@@ -183,6 +184,8 @@ class Settings:
         built = cls(**values)
         if not built.database_url:
             built = _with(built, database_url=f"sqlite:///{built.data_dir / 'edu.sqlite3'}")
+        if not built.keys_url:
+            built = _with(built, keys_url=f"sqlite:///{built.data_dir / 'keys.sqlite3'}")
         if not built.public_url and not built.is_production:
             built = _with(built, public_url="http://127.0.0.1:8000")
         problems.update({k: v for k, v in _refusals(built).items() if k not in problems})
@@ -195,6 +198,15 @@ def _with(settings: Settings, **changes: Any) -> Settings:
     return Settings(**{f.name: changes.get(f.name, getattr(settings, f.name)) for f in fields(settings)})
 
 
+def _server(url: str) -> str:
+    """Return what a physical backup of the database at `url` copies: its file, or its whole server."""
+    if url.startswith("sqlite"):
+        return url
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    return f"{parts.hostname or query.get('host', [''])[0]}:{parts.port or query.get('port', ['5432'])[0]}"
+
+
 def _refusals(settings: Settings) -> dict[str, str]:
     """List what fails only in combination."""
     found: dict[str, str] = {}
@@ -203,6 +215,11 @@ def _refusals(settings: Settings) -> dict[str, str]:
             found[PREFIX + name.upper()] = "is missing: random text of at least 32 characters"
     if settings.secret_keys and set(settings.secret_keys) & set(settings.sealing_keys):
         found["EDU_SEALING_KEYS"] = "must differ from EDU_SECRET_KEYS"
+    if _server(settings.keys_url) == _server(settings.database_url):
+        found["EDU_KEYS_URL"] = (
+            "must be apart from EDU_DATABASE_URL: another file, or another server (not another database of it),"
+            " since a backup of the one must not hold the other"
+        )
     if settings.storage is Storage.S3:
         for name in ("s3_endpoint", "s3_bucket", "s3_access_key", "s3_secret_key"):
             if not getattr(settings, name):

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from edu_platform.config.settings import Settings
+from edu_platform.core.commits import run_afterwards
 from edu_platform.core.errors import Conflict
 from edu_platform.core.gate import gate_of
 from edu_platform.core.models import Base
@@ -83,6 +84,7 @@ def writing() -> Iterator[Session]:
         return
     if session.in_transaction():
         session.rollback()  # what was read so far is read again under the write lock
+    session.info.pop("afterwards", None)
     with gate_of(db.engine).enter():
         session.info["writing"] = True
         try:
@@ -97,6 +99,7 @@ def writing() -> Iterator[Session]:
             raise
         finally:
             session.info.pop("writing", None)
+    run_afterwards(session)
 
 
 def reading() -> Session:

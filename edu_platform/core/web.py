@@ -7,7 +7,7 @@ the guard of `people.guards`, `arguments`, `response`.
 from __future__ import annotations
 
 import functools
-import hashlib
+import hmac
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +25,7 @@ from edu_platform.core.errors import BadRequest, FieldError, InProgress, Invalid
 from edu_platform.core.models import IdempotentAnswer
 from edu_platform.core.openapi import Refusals, register_refusals
 from edu_platform.core.schemas import Id
+from edu_platform.core.sealing import open_with, seal_with
 
 DEEPEST = 24
 P = ParamSpec("P")
@@ -184,6 +185,18 @@ def no_store(response: Response) -> Response:
     return response
 
 
+def _secrets_of(actor: str, route: str, key: str) -> tuple[str, bytes]:
+    """Return the name under which an answer is kept and the key that seals it, both made from the client's own key.
+
+    Only who sent the request can open its answer: no copy of the database can, nor the platform itself.
+    """
+    message = f"{actor}\0{route}\0{key}".encode()
+    return (
+        hmac.new(b"edu:repeat:name", message, "sha256").hexdigest(),
+        hmac.digest(b"edu:repeat:answer", message, "sha256"),
+    )
+
+
 def repeatable(view: Callable[P, R]) -> Callable[P, Response | R]:
     """Give the same answer, with one effect, to requests that carry the same `Idempotency-Key`.
 
@@ -200,13 +213,14 @@ def repeatable(view: Callable[P, R]) -> Callable[P, Response | R]:
             raise Invalid([FieldError("Idempotency-Key", "须为 1 到 255 个可见 ASCII 字符。")])
         actor = g.get("actor_key") or "nobody"
         route = f"{request.method} {request.path}"[:128]
-        fingerprint = hashlib.sha256(request.get_data(cache=True)).digest()
+        name, sealing = _secrets_of(actor, route, key)
+        fingerprint = hmac.digest(sealing, request.get_data(cache=True), "sha256")
         with writing() as session:
             stored = session.scalar(
                 select(IdempotentAnswer).where(
                     IdempotentAnswer.actor == actor,
                     IdempotentAnswer.route == route,
-                    IdempotentAnswer.key == key,
+                    IdempotentAnswer.key == name,
                 )
             )
             if stored is not None:
@@ -214,7 +228,8 @@ def repeatable(view: Callable[P, R]) -> Callable[P, Response | R]:
                     raise Invalid(
                         [FieldError("Idempotency-Key", "同一个键已用于内容不同的请求。", "key_reused")]
                     )
-                answer = current_app.response_class(stored.body, stored.status, mimetype="application/json")
+                body = open_with(sealing, stored.body, context=b"answer")
+                answer = current_app.response_class(body, stored.status, mimetype="application/json")
                 answer.headers["Idempotent-Replayed"] = "true"
                 return answer
             response = make_response(view(*args, **kwargs))
@@ -223,10 +238,10 @@ def repeatable(view: Callable[P, R]) -> Callable[P, Response | R]:
                     IdempotentAnswer(
                         actor=actor,
                         route=route,
-                        key=key,
+                        key=name,
                         fingerprint=fingerprint,
                         status=response.status_code,
-                        body=response.get_data(),
+                        body=seal_with(sealing, response.get_data(), context=b"answer"),
                     )
                 )
                 try:

@@ -12,9 +12,11 @@ from edu_platform.core import db as database
 from edu_platform.core import logs, problems
 from edu_platform.core.api import health
 from edu_platform.core.limits import limit_settings, limiter
+from edu_platform.core.sealing import KeyRing
 from edu_platform.factory import rooms
 from edu_platform.factory.first import AtOnce, CatalogueFirst
 from edu_platform.factory.headers import DOCS_POLICY, protective, request_id_of
+from edu_platform.people import keystore
 
 
 def create_app(settings: Settings) -> Flask:
@@ -41,6 +43,8 @@ def create_app(settings: Settings) -> Flask:
     database.db.init_app(app)
     with app.app_context():
         database.prepare(database.db.engine, threads=settings.web_threads)
+        vault = keystore.Vault(keystore.KeyStore(settings.keys_url), KeyRing(settings.sealing_keys))
+        keystore.attach(database.db.engine, vault)
     limiter.init_app(app)
     problems.handle_errors(app)
     _headers(app)

@@ -37,9 +37,10 @@ _NO_IDENTITY = (
 class Learner(Base):
     """Somebody who learns here. The row outlives an erasure, without anything that leads to the person.
 
-    `generation` is part of every token: raising it ends them all. `person_key` (sealed by the ring)
-    seals the identity columns; destroying it makes them unreadable in backups too. A visitor who
-    signed in is an alias: `merged_into_id` names the learner that their history moved to.
+    `generation` is part of every token: raising it ends them all. The identity columns are sealed under
+    the person's own key (`LearnerKey`); `person_key` holds what releases before the key store kept here,
+    until `operations.move_keys_out` has moved it. A visitor who signed in is an alias: `merged_into_id`
+    names the learner that their history moved to.
     """
 
     __tablename__ = "learner"
@@ -84,6 +85,20 @@ class Learner(Base):
     def is_gone(self) -> bool:
         """Say whether nobody can act as this learner any more: erased, or an alias of another."""
         return self.erased_at is not None or self.merged_into_id is not None
+
+
+class LearnerKey(Base):
+    """Which key of the key store is a learner's own: its name alone, so that this database opens nothing by itself.
+
+    Visitors get one when they first leave something that is sealed.
+    """
+
+    __tablename__ = "learner_key"
+
+    learner_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("learner.id"), primary_key=True, autoincrement=False
+    )
+    name: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
 
 
 class Consent(Base):

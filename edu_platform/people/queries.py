@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Select, func, select
 
 from edu_platform.core.vocabulary import Role
-from edu_platform.people.models import Consent, Learner, Purpose, Staff, StaffRole, StaffToken
+from edu_platform.people.models import Consent, Learner, LearnerKey, Purpose, Staff, StaffRole, StaffToken
 
 
 def by_openid(hashes: Sequence[bytes]) -> Select[Learner]:
@@ -32,14 +32,20 @@ def with_consent(purpose: Purpose, version: str) -> Select[int]:
     )
 
 
-def after_learner(learner_id: int, limit: int) -> Select[Learner]:
-    """Select identified learners in the order of their ids, after `learner_id`."""
+def after_learner(learner_id: int, limit: int) -> Select[Learner, LearnerKey]:
+    """Select learners that have a key of their own, with its name, in the order of their ids, after `learner_id`."""
     return (
-        select(Learner)
-        .where(Learner.id > learner_id, Learner.person_key.is_not(None))
+        select(Learner, LearnerKey)
+        .join(LearnerKey, LearnerKey.learner_id == Learner.id)
+        .where(Learner.id > learner_id)
         .order_by(Learner.id)
         .limit(limit)
     )
+
+
+def with_key_in_row(limit: int) -> Select[Learner]:
+    """Select learners whose key still lies in their row, as releases before the key store kept it."""
+    return select(Learner).where(Learner.person_key.is_not(None)).order_by(Learner.id).limit(limit)
 
 
 def staff_by_email(email: str) -> Select[Staff]:

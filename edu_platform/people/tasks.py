@@ -1,20 +1,25 @@
-"""Jobs: moving identities under the newest key, dropping dead staff tokens."""
+"""Jobs: moving identities under the newest key, ending erasures, dropping dead staff tokens."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+import structlog
 from flask import current_app
 from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from edu_platform.core.clock import now
-from edu_platform.core.db import reading, writing
+from edu_platform.core.db import db, reading, writing
 from edu_platform.core.jobs import enqueue, every, job
 from edu_platform.core.sealing import KeyRing
 from edu_platform.people import operations
+from edu_platform.people.keystore import Erased, vault_of
 from edu_platform.people.models import StaffToken
 
 BATCH = 200
+ERASURE_TRIED_AGAIN = timedelta(minutes=1)
 KEPT_AFTER_EXPIRY = timedelta(days=7)
 
 
@@ -26,6 +31,33 @@ def rotate_keys(after: int = 0) -> None:
         _, go_on = operations.rotate(session, ring, BATCH, after=after)
         if go_on is not None:
             enqueue(session, "people.rotate_keys", after=go_on)
+
+
+@job("people.complete_erasure")
+def complete_erasure(names: list[str], erased: list[list[Any]]) -> None:
+    """Destroy an erased person's keys; while the key store cannot be reached, or readers hold the log, try again for ever."""
+    store = vault_of(reading()).store
+    reading().rollback()  # a snapshot held here would keep the database's own log from being cut
+    try:
+        done = operations.complete_erasure(
+            store,
+            db.engine,
+            [bytes.fromhex(name) for name in names],
+            [Erased(learner_id, bytes.fromhex(digest)) for learner_id, digest in erased],
+        )
+        store.scrub()
+    except (SQLAlchemyError, OSError) as wrong:
+        structlog.get_logger("people").warning("erasure_waits", error=type(wrong).__name__)
+        done = False
+    if not done:
+        with writing() as session:
+            enqueue(
+                session,
+                "people.complete_erasure",
+                due_at=now() + ERASURE_TRIED_AGAIN,
+                names=names,
+                erased=erased,
+            )
 
 
 @every(3600, "people.drop_dead_tokens")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import secrets
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from edu_platform.core.db import db, reading, writing
 from edu_platform.core.errors import Invalid
@@ -17,7 +18,7 @@ from edu_platform.core.models import IdempotentAnswer, OutboxMessage
 from edu_platform.core.sealing import CannotOpen, KeyRing
 from edu_platform.core.vocabulary import AgeBand, DeclaredAudience
 from edu_platform.people import operations, registry, rules, signals
-from edu_platform.people.models import Consent, Learner, Purpose
+from edu_platform.people.models import Consent, Learner, LearnerKey, Purpose
 from edu_platform.people.operations.leaving import OWN_TABLES
 from edu_platform.people.registry import Holding
 from edu_platform.wechat.client import Session as WeChatSession
@@ -89,7 +90,12 @@ def test_a_sealed_identity_opens_in_no_other_row(app, settings, context):
         reading().get_one(Learner, cast.sign_in_learner(app, openid=openid)[0])
         for openid in ("oMine", "oTheirs")
     )
-    mine.openid_sealed, mine.person_key = theirs.openid_sealed, theirs.person_key
+    mine.openid_sealed = theirs.openid_sealed
+    with pytest.raises(CannotOpen):
+        operations.identity_of(ring, mine)
+    name = reading().get_one(LearnerKey, theirs.id).name
+    for learner_id, given in ((theirs.id, secrets.token_bytes(16)), (mine.id, name)):
+        reading().execute(update(LearnerKey).where(LearnerKey.learner_id == learner_id).values(name=given))
     with pytest.raises(CannotOpen):
         operations.identity_of(ring, mine)
     reading().rollback()
@@ -314,7 +320,7 @@ def test_every_own_table_that_names_a_learner_is_dealt_with():
     own = {
         table.name
         for table in db.metadata.sorted_tables
-        if table.name in {"consent", "learner", "staff", "staff_role", "staff_token"}
+        if table.name in {"consent", "learner", "learner_key", "staff", "staff_role", "staff_token"}
         and "learner_id" in table.columns
     }
     assert own == OWN_TABLES
@@ -335,14 +341,15 @@ def test_erasure_leaves_nothing_of_the_person(app, client, holding):
     client.post(f"{ME}/consents", json={"purpose": "statistics", "version": "2026-01"}, headers=keyed)
     with app.app_context():
         learner = reading().get_one(Learner, learner_id)
-        secrets = [learner.openid_hash, learner.openid_sealed, learner.unionid_hash, learner.person_key]
+        key_name = reading().get_one(LearnerKey, learner_id).name
+        traces = [learner.openid_hash, learner.openid_sealed, learner.unionid_hash, key_name]
         visitor_id, _ = cast.visitor(app)
         with writing() as session:
             operations.merge_visitor(
                 session, session.get_one(Learner, visitor_id), session.get_one(Learner, learner_id)
             )
     stored = everything_stored(app)
-    assert all(secret in stored for secret in secrets)
+    assert all(trace in stored for trace in traces)
     heard = []
     signals.learner_erased.connect(handler := lambda session, news: heard.append(news.learner_id))
     try:
@@ -350,7 +357,7 @@ def test_erasure_leaves_nothing_of_the_person(app, client, holding):
     finally:
         signals.learner_erased._handlers.remove(handler)
     stored = everything_stored(app)
-    for trace in (*secrets, openid.encode(), unionid.encode(), b"CANARY-key"):
+    for trace in (*traces, openid.encode(), unionid.encode(), b"CANARY-key"):
         assert trace not in stored
     assert heard == [learner_id]
     assert set(holding[2]) == {learner_id, visitor_id}
@@ -385,7 +392,9 @@ def test_an_erasure_that_fails_half_way_changes_nothing(app, client, holding, mo
     monkeypatch.setattr(registry, "_holdings", {**registry._holdings, "broken": broken})
     assert client.delete(ME, headers=headers).status_code == 500
     assert client.get(ME, headers=headers).status_code == 200
-    assert reading().get_one(Learner, learner_id).person_key is not None
+    assert operations.identity_of(
+        KeyRing(app.config["EDU"].sealing_keys), reading().get_one(Learner, learner_id)
+    )[0]
 
 
 def test_a_visitor_can_be_forgotten_too(app, client):

@@ -11,8 +11,16 @@ from edu_platform.people.operations.learners import (
     sign_in,
     sign_out,
 )
-from edu_platform.people.operations.leaving import erase_learner, export_learner, withdraw
-from edu_platform.people.operations.rotation import identity_of, rotate
+from edu_platform.people.operations.leaving import (
+    complete_erasure,
+    erase_learner,
+    export_learner,
+    outstanding_erasures,
+    replay_erasures,
+    withdraw,
+)
+from edu_platform.people.operations.rotation import rotate
+from edu_platform.people.operations.secrecy import identity_of, move_keys_out, open_text, seal_text
 from edu_platform.people.operations.staff import (
     ADMIN_EMAIL,
     change_account,
@@ -30,6 +38,7 @@ __all__ = [
     "change_account",
     "change_password",
     "change_preferences",
+    "complete_erasure",
     "create_staff",
     "end_staff_session",
     "ensure_admin",
@@ -40,9 +49,14 @@ __all__ = [
     "identity_of",
     "import_account",
     "merge_visitor",
+    "move_keys_out",
     "open_anonymous",
     "open_staff_session",
+    "open_text",
+    "outstanding_erasures",
+    "replay_erasures",
     "rotate",
+    "seal_text",
     "sign_in",
     "sign_out",
     "staff_sign_in",

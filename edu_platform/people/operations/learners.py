@@ -9,23 +9,14 @@ from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import local_day, now
 from edu_platform.core.errors import FieldError, Invalid
-from edu_platform.core.sealing import KeyRing, open_with, seal_with
+from edu_platform.core.sealing import KeyRing
 from edu_platform.core.vocabulary import AgeBand, Channel, DeclaredAudience
 from edu_platform.people import queries, signals
 from edu_platform.people.models import Learner, LearnerKind, Purpose
 from edu_platform.people.operations.consents import grant, move_consents
+from edu_platform.people.operations.secrecy import has_key, seal_identity
 from edu_platform.people.rules import PURPOSES, implied_audience, implied_elder_mode
 from edu_platform.wechat.client import Session as WeChatSession
-
-
-def key_context(learner_id: int) -> bytes:
-    """Return what a learner's own key is bound to: it opens in no other row."""
-    return b"learner:%d:key" % learner_id
-
-
-def identity_context(learner_id: int, column: str) -> bytes:
-    """Return what a sealed identity is bound to."""
-    return f"learner:{learner_id}:{column}".encode()
 
 
 def sign_in(
@@ -60,6 +51,8 @@ def sign_in(
         )
     else:
         _declare(learner, age_band, audience, guardian_consent=guardian_consent)
+        if not has_key(session, learner.id):  # the key store was lost and came back older
+            seal_identity(session, ring, learner, wechat_session.openid, wechat_session.unionid)
     learner.last_seen_on = local_day(now())
     session.flush()
     if guardian_consent and age_band is AgeBand.UNDER_14:
@@ -195,31 +188,10 @@ def _enrol(
             raise
         _declare(found, age_band, audience, guardian_consent=guardian_consent)
         return found
-    learner.person_key = ring.new_person_key(context=key_context(learner.id))
-    key = ring.open(learner.person_key, context=key_context(learner.id))
-    learner.openid_sealed = seal_with(
-        key, wechat_session.openid.encode(), context=identity_context(learner.id, "openid")
-    )
     if wechat_session.unionid:
         learner.unionid_hash = ring.lookup(wechat_session.unionid, purpose="unionid")
-        learner.unionid_sealed = seal_with(
-            key, wechat_session.unionid.encode(), context=identity_context(learner.id, "unionid")
-        )
+    seal_identity(session, ring, learner, wechat_session.openid, wechat_session.unionid)
     return learner
-
-
-def open_identity(ring: KeyRing, learner: Learner) -> tuple[str | None, str | None]:
-    """Return the learner's (openid, unionid) in clear; (None, None) for visitors and the erased."""
-    if learner.person_key is None:
-        return None, None
-    key = ring.open(learner.person_key, context=key_context(learner.id))
-    found = [
-        None
-        if sealed is None
-        else open_with(key, sealed, context=identity_context(learner.id, column)).decode()
-        for column, sealed in (("openid", learner.openid_sealed), ("unionid", learner.unionid_sealed))
-    ]
-    return found[0], found[1]
 
 
 def _declare(

@@ -18,6 +18,7 @@ from edu_platform.library.meta import slug_reason
 from edu_platform.library.models import CatalogueEntry, Piece
 from edu_platform.library.queries import visible
 from edu_platform.people.models import Learner
+from edu_platform.people.operations import open_text, seal_text
 from edu_platform.quizzes import queries, signals
 from edu_platform.quizzes.errors import AlreadySubmitted, AnswerFrozen, NoAttemptsLeft, NotOpen
 from edu_platform.quizzes.models import (
@@ -33,6 +34,7 @@ from edu_platform.quizzes.operations.mistakes import clear, note_outcomes
 from edu_platform.quizzes.operations.questions import keys_of
 from edu_platform.quizzes.rules import chance, papers, questions, times
 from edu_platform.quizzes.rules.papers import Counts, QuizRules
+from edu_platform.quizzes.rules.questions import QuestionType
 from edu_platform.quizzes.rules.reveal import Reveal, may_see_score
 from edu_platform.quizzes.rules.wire import decode
 
@@ -249,15 +251,17 @@ def save_answer(
     version = session.get_one(QuestionVersion, row.version_id)
     chosen = decode(version.content, attempt.seed, number, answer)
     canonical = None if chosen is None else orjson.dumps(chosen).decode()
+    typed = version.content["type"] == QuestionType.FILL_IN
     if row.is_frozen:
-        if canonical != row.answer:
+        if canonical != (open_text(session, row.answer) if typed and row.answer else row.answer):
             raise AnswerFrozen("这道题已经判过，不能再改。")
         return Kept(attempt, late=False)
-    row.answer = canonical
+    # What is chosen is statistics; what is typed may be anything, a telephone number for one.
+    row.answer = seal_text(session, learner_id, canonical) if typed and canonical else canonical
     row.saved_at = None if canonical is None else at
     rules = rules_of(session, attempt)
     if rules.reveal is Reveal.AFTER_EACH and canonical is not None:
-        _judge(row, version.content, keys_of(session, [version.id])[version.id], rules)
+        _judge(session, row, version.content, keys_of(session, [version.id])[version.id], rules)
         if row.correct and attempt.is_practice:
             clear(session, learner_id, version.question_id)
     session.flush()
@@ -281,7 +285,7 @@ def submit(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:
     keys = keys_of(session, contents.keys())
     for row in rows:
         if not row.is_frozen:
-            _judge(row, contents[row.version_id].content, keys[row.version_id], rules)
+            _judge(session, row, contents[row.version_id].content, keys[row.version_id], rules)
     attempt.timed_out = times.is_over(attempt.ends_at, at)
     finished = attempt.deadline_at if attempt.timed_out and attempt.deadline_at else at
     finished = max(finished, attempt.started_at)  # the clock may have been set back meanwhile
@@ -341,8 +345,14 @@ def settle_campaign(session: Session, attempt_id: int, campaign_code: str | None
     session.flush()
 
 
-def _judge(row: AttemptAnswer, content: Mapping[str, Any], key: Mapping[str, Any], rules: QuizRules) -> None:
-    answer = None if row.answer is None else orjson.loads(row.answer)
+def _judge(
+    session: Session,
+    row: AttemptAnswer,
+    content: Mapping[str, Any],
+    key: Mapping[str, Any],
+    rules: QuizRules,
+) -> None:
+    answer = None if row.answer is None else orjson.loads(open_text(session, row.answer))
     verdict = questions.score(content, key, answer, points=rules.points, partial=rules.partial_credit)
     row.points, row.correct = verdict.points, verdict.correct
 

@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from edu_platform.library.models import Piece
+from edu_platform.people.operations import open_text
 from edu_platform.quizzes import queries
 from edu_platform.quizzes.models import Attempt, AttemptAnswer, Mistake, Question, QuestionVersion, Standing
 from edu_platform.quizzes.operations.claims import claim
@@ -135,7 +136,9 @@ def shown_mistakes(session: Session, mistakes: Sequence[Mistake]) -> list[ShownM
             type=QuestionType(versions[mistake.version_id].content["type"]),
             stem=versions[mistake.version_id].content["stem"],
             options=versions[mistake.version_id].content["options"],
-            answer=_in_words(versions[mistake.version_id].content, orjson.loads(mistake.answer)),
+            answer=_in_words(
+                versions[mistake.version_id].content, orjson.loads(open_text(session, mistake.answer))
+            ),
             right_answer=_in_words(versions[mistake.version_id].content, keys[mistake.version_id]["correct"]),
             explanation=keys[mistake.version_id]["explanation"],
             source=keys[mistake.version_id]["source"],

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from edu_platform.core.errors import NotFound
 from edu_platform.library.meta import slug_reason
 from edu_platform.library.models import Piece
+from edu_platform.people.operations import open_text
 from edu_platform.quizzes import queries
 from edu_platform.quizzes.errors import NotSubmitted
 from edu_platform.quizzes.models import Attempt, AttemptAnswer, AttemptState, QuestionVersion, Standing
@@ -183,26 +184,29 @@ def _questions(
     visible = {row.number for row in open_rows}
     return [
         _question(
+            session,
             attempt,
             row,
             versions[row.version_id],
             rules,
-            keys[row.version_id] if row.number in visible else None,
+            key=keys[row.version_id] if row.number in visible else None,
         )
         for row in rows
     ]
 
 
 def _question(
+    session: Session,
     attempt: Attempt,
     row: AttemptAnswer,
     version: QuestionVersion,
     rules: QuizRules,
+    *,
     key: Mapping[str, Any] | None,
 ) -> ShownQuestion:
     content, texts = version.content, version.content["options"]
     order = chance.option_order(attempt.seed, row.number, len(texts), shuffle=rules.shuffle_options)
-    answer = None if row.answer is None else orjson.loads(row.answer)
+    answer = None if row.answer is None else orjson.loads(open_text(session, row.answer))
     return ShownQuestion(
         number=row.number,
         type=QuestionType(content["type"]),
