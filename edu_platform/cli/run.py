@@ -210,30 +210,38 @@ def _announce(port: int, standin_port: int | None, settings: Any, password: str 
     sys.stdout.flush()
 
 
+_DRAWN = {"picture": "封面与插图", "poster": "海报", "video": "视频", "paper": "海报的 A3 印刷图"}
+
+
 def _show_progress(app: Any, household: _Household) -> None:
-    """Show a bar until every poster is drawn and every film rendered."""
+    """Show a bar for each kind of drawing until all is drawn; say of each when it is complete."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from edu_platform.core.db import db
     from edu_platform.library.tasks.drawing import remaining
 
-    def left() -> int:
+    def left() -> dict[str, int]:
         with app.app_context():
-            count = sum(remaining(db.session()).values())
+            counts = remaining(db.session())
             db.session.remove()
-        return count
+        return counts
 
-    total = left()
-    if total == 0:
-        return
-    columns = [TextColumn("绘制海报与视频"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    begun = time.monotonic()
+    totals = left()
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=total)
-        while (count := left()) > 0:
-            progress.update(task, completed=max(0, total - count), total=max(total, count))
+        bars = {
+            name: progress.add_task(_DRAWN[name], total=totals[name]) for name in _DRAWN if name in totals
+        }
+        while bars:
             time.sleep(0.5)
             household.look_after()
-        progress.update(task, completed=total)
-    click.echo("海报与视频已全部就绪。")
-    sys.stdout.flush()
+            waiting = left()
+            for name, bar in list(bars.items()):
+                progress.update(bar, completed=max(0, totals[name] - waiting.get(name, 0)))
+                if name not in waiting:
+                    del bars[name]
+                    seconds = time.monotonic() - begun
+                    click.echo(f"{_DRAWN[name]}已全部就绪（{totals[name]} 项，{seconds:.0f} 秒）。")
+                    sys.stdout.flush()

@@ -40,13 +40,19 @@ class Periodic:
 registry: dict[str, Callable[..., None]] = {}
 heavy: set[str] = set()
 """Jobs that take a machine's whole strength, such as rendering a film: one runs at a time, and the others go past it."""
+patient: set[str] = set()
+"""Heavy jobs that nobody waits for: one runs when nothing else is due."""
 periodic: dict[str, Periodic] = {}
 
 
-def job(name: str, *, is_heavy: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function as the job `name`."""
-    if is_heavy:
+def job(
+    name: str, *, is_heavy: bool = False, is_patient: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as the job `name`; a patient one is heavy."""
+    if is_heavy or is_patient:
         heavy.add(name)
+    if is_patient:
+        patient.add(name)
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         if registry.get(name, function).__qualname__ != function.__qualname__:
@@ -91,15 +97,18 @@ def may_claim(session: Session, *, at: datetime) -> bool:
 def claim_due(session: Session, *, at: datetime, limit: int = 20) -> list[OutboxMessage]:
     """Lease up to `limit` due messages, so that nobody else runs them before the lease ends.
 
-    Of the heavy ones at most one is on lease at a time.
+    Of the heavy ones at most one is on lease at a time, a patient one only when nothing else is due.
     """
 
     def take(which: ColumnElement[bool], most: int) -> Sequence[OutboxMessage]:
         return session.scalars(_due(which, at=at).limit(most).with_for_update(skip_locked=True)).all()
 
     # The heavy one first: it needs long, and of two threads the other is still there for the light ones.
-    lifted = [] if _lifting(session, at) else take(OutboxMessage.job.in_(heavy), 1)
+    lifting = _lifting(session, at)
+    lifted = [] if lifting else take(OutboxMessage.job.in_(heavy - patient), 1)
     claimed = [*take(OutboxMessage.job.not_in(heavy), limit - len(lifted)), *lifted]
+    if not claimed and not lifting:
+        claimed = [*take(OutboxMessage.job.in_(patient), 1)]
     for message in claimed:
         message.leased_until = at + LEASE
         message.attempts += 1

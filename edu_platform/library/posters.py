@@ -1,12 +1,13 @@
 """Posters: drawn by the platform from a template and copy, or a picture that was uploaded.
 
-A drawn poster has two editions, `normal` and `elder` (larger print), each as `phone` (1080 wide) and `preview`;
-an uploaded picture has the one edition that it is.
+A drawn poster has two editions, `normal` and `elder` (larger print), each as `phone` (1080 wide), `preview` and `a3`
+for the printer; an uploaded picture has the one edition that it is. It is listed with its phone sizes: paper follows
+when the worker has nothing better to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -32,11 +33,23 @@ if TYPE_CHECKING:
     from edu_platform.media.drawing.posters import House, PosterCopy
 
 DRAW_POSTER: Final = "library.draw_poster"
-COPY_KEYS: Final = ("template", "claim", "points", "elder_points", "call", "illustration", "alt")
+DRAW_PAPER: Final = "library.draw_paper"
+COPY_KEYS: Final = (
+    "template",
+    "claim",
+    "points",
+    "elder_points",
+    "call",
+    "elder_call",
+    "illustration",
+    "alt",
+)
 FILE_KEYS: Final = ("file", "alt")
 EDITIONS: Final = ("normal", "elder")
 SIZES: Final = ("phone", "preview")
+PAPER: Final = "a3"
 PREVIEW_WIDTH: Final = 360
+PAPERS: Final = tuple((edition, PAPER) for edition in EDITIONS)
 LONGEST_ALT: Final = 300
 LONGEST_TEXT, MOST_ITEMS = 60, 12
 """More is refused before it is laid out."""
@@ -115,6 +128,18 @@ def _house(shown: Shown, settings: Settings) -> House:
     )
 
 
+def paper_facts() -> dict[str, int]:
+    """Return what a printer must know of a picture for paper: the trimmed size, the bleed on each side, the resolution."""
+    from edu_platform.media.drawing import posters as drawn
+
+    return {
+        "width_mm": drawn.A3_WIDTH_MM,
+        "height_mm": drawn.A3_HEIGHT_MM,
+        "bleed_mm": drawn.BLEED_MM,
+        "dpi": drawn.DOTS_PER_INCH,
+    }
+
+
 def poster_recipe(shown: Shown, settings: Settings, edition: str, size: str) -> str:
     """Return the recipe of one rendition: the copy, the illustration's bytes, the house, the drawing code."""
     if "file" in shown.body:
@@ -170,7 +195,8 @@ class PosterKind:
     def review_text(self, session: Session, body: Mapping[str, Any]) -> str:
         """Return the same with the words of the elder edition."""
         del session
-        return "\n".join([self.public_text(body), *body.get("elder_points", ())])
+        elder = [*body.get("elder_points", ()), body.get("elder_call", "")]
+        return "\n".join([self.public_text(body), *(line for line in elder if line)])
 
     def freeze(self, session: Session, shown: Shown) -> dict[str, Any]:
         """Pin the number and the day of the review that the poster bears."""
@@ -182,15 +208,16 @@ class PosterKind:
         return {"review_no": f"XB-{day.year}-{case.id:05d}", "date": day.isoformat()}
 
     def is_ready(self, session: Session, shown: Shown) -> bool:
-        """Say whether every rendition is there."""
-        return len(self._files(session, shown)) == len(self._wanted(shown))
+        """Say whether every rendition for a screen is there."""
+        return self._has(session, shown, self._wanted(shown))
 
     def prepare(self, session: Session, shown: Shown) -> None:
         """Want the missing renditions drawn; an uploaded picture must first have been inspected."""
-        if self.is_ready(session, shown):
-            return
-        if "file" not in shown.body or ready_file(session, shown.body) is not None:
+        drawn = "file" not in shown.body
+        if not self.is_ready(session, shown) and (drawn or ready_file(session, shown.body) is not None):
             pictures.want(session, DRAW_POSTER, revision_id=shown.revision_id)
+        if drawn and not self._has(session, shown, PAPERS):
+            pictures.want(session, DRAW_PAPER, revision_id=shown.revision_id)
 
     def card(self, session: Session, shown: Shown) -> dict[str, Any]:
         """Return the preview as cover, and the text for those who cannot see it."""
@@ -198,7 +225,10 @@ class PosterKind:
         return {"cover": pictures.shown(preview), "alt": shown.body["alt"]}
 
     def page(self, session: Session, shown: Shown) -> dict[str, Any]:
-        """Return the renditions, what the poster says, and the number that it asks to call."""
+        """Return the renditions, what the poster says, and the number that it asks to call.
+
+        One for paper says how large it is printed: `paper`, with the trimmed size and the bleed around it.
+        """
         files = self._files(session, shown)
         body = {
             key: self._filled(shown.body[key]) for key in ("claim", "points", "call") if key in shown.body
@@ -206,7 +236,12 @@ class PosterKind:
         return {
             **self.card(session, shown),
             "renditions": [
-                {"edition": edition, "size": size, **(pictures.shown(file) or {})}
+                {
+                    "edition": edition,
+                    "size": size,
+                    **(pictures.shown(file) or {}),
+                    **({"paper": paper_facts()} if size == PAPER else {}),
+                }
                 for (edition, size), file in files.items()
             ],
             **body,
@@ -223,9 +258,12 @@ class PosterKind:
         editions = EDITIONS[:1] if "file" in shown.body else EDITIONS
         return [(edition, size) for edition in editions for size in SIZES]
 
+    def _has(self, session: Session, shown: Shown, wanted: Sequence[tuple[str, str]]) -> bool:
+        return self._files(session, shown).keys() >= set(wanted)
+
     def _files(self, session: Session, shown: Shown) -> dict[tuple[str, str], MediaFile]:
         found: dict[tuple[str, str], MediaFile] = {}
-        for edition, size in self._wanted(shown):
+        for edition, size in [*self._wanted(shown), *(() if "file" in shown.body else PAPERS)]:
             if "file" in shown.body and size == "phone":
                 file = ready_file(session, shown.body)
             else:

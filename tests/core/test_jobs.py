@@ -32,6 +32,11 @@ def away():
     raise NotNow("the store is away")
 
 
+@jobs.job("test.patient", is_patient=True)
+def wait(word):
+    ran.append(word)
+
+
 @jobs.job("test.fail")
 def fail():
     raise RuntimeError("not today")
@@ -228,3 +233,33 @@ def test_a_heavy_job_runs_alone_of_its_kind_and_lets_the_light_ones_pass():
     assert ran == ["poster", "film 1", "another poster"]
     assert run_all_due() == 1
     assert ran[-1] == "film 2"
+
+
+def test_a_patient_job_runs_when_nothing_else_is_due():
+    want("test.patient", word="paper 1")
+    want("test.patient", word="paper 2")
+    want("test.heavy", word="film")
+    want("test.note", word="poster")
+    assert drain(run_message) == 2
+    want("test.note", word="another poster")
+    assert drain(run_message) == 1
+    assert drain(run_message) == 1
+    assert ran == ["poster", "film", "another poster", "paper 1"] or ran == [
+        "film", "poster", "another poster", "paper 1",
+    ]  # fmt: skip
+
+
+def test_patient_jobs_are_heavy_and_run_one_at_a_time():
+    for word in ("paper 1", "paper 2"):
+        want("test.patient", word=word)
+    assert drain(lambda *_: None) == 1
+    assert drain(lambda *_: None) == 0
+    with frozen(now() + jobs.LEASE + timedelta(seconds=1)):
+        assert run_all_due() == 2
+
+
+def test_a_film_does_not_start_beside_paper():
+    want("test.patient", word="paper")
+    assert drain(lambda *_: None) == 1
+    want("test.heavy", word="film")
+    assert drain(run_message) == 0

@@ -36,13 +36,14 @@ if TYPE_CHECKING:
 KINDS = {
     pictures.DRAW_PICTURE: "picture",
     posters.DRAW_POSTER: "poster",
+    posters.DRAW_PAPER: "paper",
     films.RENDER_FILM: "video",
 }
 ILLUSTRATION_SIDE = 900
 
 
 def remaining(session: Session) -> dict[str, int]:
-    """Return how many drawings still wait or run, by what they are of: picture, poster, video."""
+    """Return how many drawings still wait or run, by what they are of: picture, poster, paper, video."""
     waiting = session.execute(
         select(OutboxMessage.job, func.count())
         .where(OutboxMessage.job.in_(KINDS), OutboxMessage.done_at.is_(None))
@@ -89,13 +90,30 @@ def _drawn(settings: Settings, picture: Picture) -> bytes:
 
 @job(posters.DRAW_POSTER)
 def draw_poster(revision_id: int) -> None:
-    """Draw the missing renditions of a poster; of an uploaded picture, make the preview."""
+    """Draw a poster's missing renditions for a screen; of an uploaded picture, make the preview."""
     settings = _settings()
     shown = _shown(revision_id)
     made = _shrink(shown, settings) if "file" in shown.body else _draw_editions(shown, settings)
     with writing() as session:
         for recipe, data in made.items():
             _keep_picture(session, settings, recipe, data)
+        operations.refresh(session, shown.piece_id)
+
+
+@job(posters.DRAW_PAPER, is_patient=True)
+def draw_paper(revision_id: int) -> None:
+    """Draw a poster's missing renditions for paper, each kept before the next is drawn: they are large."""
+    settings = _settings()
+    shown = _shown(revision_id)
+    for edition, size in posters.PAPERS:
+        recipe = posters.poster_recipe(shown, settings, edition, size)
+        known = find_derived(reading(), recipe)
+        reading().rollback()  # nothing may wait for this transaction while Skia draws
+        if known is None:
+            picture = _draw(shown, settings, edition, size)
+            with writing() as session:
+                _keep_picture(session, settings, recipe, picture)
+    with writing() as session:
         operations.refresh(session, shown.piece_id)
 
 
@@ -110,9 +128,6 @@ def _shrink(shown: Shown, settings: Settings) -> dict[str, bytes]:
 
 
 def _draw_editions(shown: Shown, settings: Settings) -> dict[str, bytes]:
-    from edu_platform.media.drawing.posters import PosterSize
-    from edu_platform.media.drawing.posters import draw_poster as draw
-
     recipes = {
         (edition, size): posters.poster_recipe(shown, settings, edition, size)
         for edition in posters.EDITIONS
@@ -122,17 +137,24 @@ def _draw_editions(shown: Shown, settings: Settings) -> dict[str, bytes]:
     reading().rollback()  # nothing may wait for this transaction while Skia draws
     made: dict[str, bytes] = {}
     for edition in dict.fromkeys(edition for edition, _ in missing):
-        copy, house = posters.poster_copy(shown, settings)
-        picture = draw(
-            copy,
-            size=PosterSize.PHONE,
-            elder=edition == "elder",
-            house=house,
-            illustrations=pictures.illustrations_folder(settings),
-        )
+        picture = _draw(shown, settings, edition, "phone")
         made[recipes[edition, "phone"]] = picture
         made[recipes[edition, "preview"]] = _preview(picture)
     return made
+
+
+def _draw(shown: Shown, settings: Settings, edition: str, size: str) -> bytes:
+    from edu_platform.media.drawing.posters import PosterSize
+    from edu_platform.media.drawing.posters import draw_poster as draw
+
+    copy, house = posters.poster_copy(shown, settings)
+    return draw(
+        copy,
+        size=PosterSize(size),
+        elder=edition == "elder",
+        house=house,
+        illustrations=pictures.illustrations_folder(settings),
+    )
 
 
 def _preview(picture: bytes) -> bytes:

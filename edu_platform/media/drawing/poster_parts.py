@@ -27,8 +27,12 @@ CLAIM: Final = 132.0
 POINT: Final = 46.0
 LABEL: Final = 32.0
 FOOT: Final = 26.0
+PAPER_LABEL: Final = 30.0
+PAPER_FOOT: Final = 23.0
+"""What is read from near is smaller on paper: 4 mm high, 8 mm for elders."""
 ELDER: Final = 1.5
-"""How much larger every text of the elder version is set than the same text of the normal one."""
+ELDER_PAPER: Final = 2.0
+"""How much larger every text of the elder version is set than the same text of the normal one, on a phone and in print."""
 
 WAVE: Final = 44.0
 
@@ -62,6 +66,7 @@ class Job:
     points: list[str]
     points_path: str
     call: str
+    call_path: str
     rights: list[str]
     ground: str
     issuer: str
@@ -80,7 +85,22 @@ class Job:
 
     def size(self, base: float) -> float:
         """Give the size of print for a base size of the normal phone poster."""
-        return base * self.scale * (ELDER if self.elder else 1.0)
+        return base * self.scale * (self.larger if self.elder else 1.0)
+
+    @property
+    def larger(self) -> float:
+        """Give how much larger elder print is on this sheet."""
+        return ELDER if self.tall else ELDER_PAPER
+
+    @property
+    def tight(self) -> float:
+        """Give by how much the air around texts shrinks: large print on paper has little to spare."""
+        return 0.72 if self.elder and not self.tall else 1.0
+
+    @property
+    def label_size(self) -> float:
+        """Give the size of the names in the header."""
+        return self.size(LABEL if self.tall else PAPER_LABEL)
 
     def refuse(self, path: str, reason: str) -> None:
         """Note that a text does not fit."""
@@ -114,26 +134,37 @@ class Job:
             self.refuse(path, f"文字过长，排成了 {len(setting.lines)} 行，最多 {most} 行")
         return setting
 
-    def claims(self, width: float, *, bold: float = 1.0, lines: int = 2) -> list[Setting]:
+    def claims(
+        self, width: float, *, bold: float = 1.0, lines: int = 2, elder_width: float = 0.0
+    ) -> list[Setting]:
         """Set the claim from the largest size to the smallest that is allowed.
 
-        The elder version is 1.5 to 1.8 times the largest size of the normal one, in as many lines.
+        The elder version is at least as much larger than the largest size of the normal one as it must be, and up
+        to a fifth more. `elder_width` is what the elder version has, where that is another width.
         """
         top = CLAIM * self.scale * bold
         sense = re.sub(r"([，。！？；：])(?=.)", r"\1\n", self.claim)
         normal, text = 0.0, sense
         for text, most in ((sense, lines), (self.claim, lines), (self.claim, lines + 1)):
-            # The largest size in so many lines bounds both editions: the elder one needs 1.5 times ours.
+            # The largest size in so many lines bounds both editions: the elder one needs a multiple of ours.
             roomy = fit_text(
-                text, width, 1e9, largest=top * 1.8, smallest=top * 0.8, weight=900, most_lines=most
+                text,
+                elder_width or width,
+                1e9,
+                largest=top * self.larger * 1.2,
+                smallest=top * 0.8,
+                weight=900,
+                most_lines=most,
             )
-            normal = min(top, roomy.size / ELDER) if roomy else 0.0
+            normal = min(top, roomy.size / self.larger) if roomy else 0.0
             if normal >= top * 0.72:
                 break
         if not normal:
             self.refuse("claim", "主张放不下，请改短")
             return [self.set("claim", self.claim, width, top * 0.4, weight=900)]
-        largest, smallest = (normal * 1.8, normal * ELDER) if self.elder else (normal, normal * 0.85)
+        largest, smallest = normal, normal * 0.85
+        if self.elder:
+            largest, smallest = normal * self.larger * 1.2, normal * self.larger
         settings: list[Setting] = []
         for notch in range(9):
             size = largest - (largest - smallest) * notch / 8
@@ -183,12 +214,12 @@ def share_room(
 
 def least_gap(job: Job) -> float:
     """Give the smallest gap between the blocks of a sheet."""
-    return UNIT * (1.5 if job.tall else 1.0 if job.elder else 1.25)
+    return UNIT * (1.5 if job.tall else 0.9 if job.elder else 1.25)
 
 
 def least_picture(job: Job) -> float:
     """Give the smallest a picture may be and still carry the message."""
-    return job.height * (0.15 if job.tall else 0.125)
+    return job.height * (0.15 if job.tall else 0.12)
 
 
 def pick_claim(settings: list[Setting], room: float, fixed: float, wish: float) -> Setting:
@@ -204,7 +235,7 @@ def pick_claim(settings: list[Setting], room: float, fixed: float, wish: float) 
 
 def header(sheet: Sheet, job: Job, y: float, *, ink: int, ground: int, mark: tuple[int, int]) -> float:
     """Place the programme's name and the poster's kind; give the lower edge."""
-    size = job.size(LABEL)
+    size = job.label_size
     name = job.set("programme", job.programme, INNER * 0.6, size, weight=800)
     kind = job.set("template", LABELS[job.template], INNER * 0.5, size * 0.92, weight=700)
     side = size * 1.5
@@ -234,10 +265,10 @@ class CallBar:
 def measure_call(job: Job) -> CallBar:
     """Set the call for a bar of the full width."""
     size = job.size(POINT)
-    pad = size * 0.5
-    setting = job.set("call", job.call, INNER - 2 * pad - size * 1.7, size, weight=800, leading=1.25)
+    pad = size * (0.5 if job.tall or job.elder else 0.66) * job.tight
+    setting = job.set(job.call_path, job.call, INNER - 2 * pad - size * 1.7, size, weight=800, leading=1.25)
     if len(setting.lines) > 3:
-        job.refuse("call", "“找谁”一句过长，最多三行")
+        job.refuse(job.call_path, "“找谁”一句过长，最多三行")
     return CallBar(setting, setting.height + 2 * pad)
 
 
@@ -272,20 +303,25 @@ def code_side(job: Job) -> float:
 
 def foot(sheet: Sheet, job: Job) -> float:
     """Place issuer, review number, date, hotline and the code; give the foot's upper edge."""
-    size = job.size(FOOT)
+    size = job.size(FOOT if job.tall else PAPER_FOOT)
     side = code_side(job)
     room = INNER - side - UNIT * 1.5
     details = [f"消保审查编号：{job.review_no}"]
     if job.date:
         details.append(f"发布日期：{job.date}")
+    issuer = job.set("issuer", job.issuer, room, size * 1.08, weight=700, leading=1.3)
+    if len(issuer.lines) > 1:  # a name in two lines breaks between the company and its branch
+        parted = job.issuer.replace("公司", "公司\n", 1)
+        again = set_text(parted, room, size * 1.08, weight=700, leading=1.3)
+        issuer = again if again is not None and len(again.lines) == len(issuer.lines) else issuer
     lines = [
-        job.set("issuer", job.issuer, room, size * 1.08, weight=700, leading=1.3),
+        issuer,
         *[job.set("review_no", text, room, size, weight=500, leading=1.3) for text in details],
         job.set("hotline", f"客服热线：{job.hotline}", room, size, weight=700, leading=1.3),
     ]
     gap = size * 0.36
     text_height = sum(line.height for line in lines) + gap * (len(lines) - 1)
-    pad = UNIT * 1.5 if job.tall else UNIT * 1.25
+    pad = UNIT * 1.5 if job.tall else UNIT
     tail = UNIT if job.tall else UNIT * 0.75
     height = max(side, text_height) + 2 * pad + tail
     top = job.height - height

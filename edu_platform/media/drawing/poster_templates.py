@@ -16,7 +16,6 @@ from edu_platform.media.drawing.lettering import fit_text, set_text
 from edu_platform.media.drawing.palette import GROUNDS, INK, PAPER
 from edu_platform.media.drawing.poster_parts import (
     INNER,
-    LABEL,
     POINT,
     RIGHTS,
     WAVE,
@@ -49,9 +48,10 @@ def warning(job: Job) -> Sheet:
     y = header(sheet, job, 30 + UNIT * 1.5, ink=palette.WHITE, ground=ground, mark=(palette.SUN, ground))
     size = job.size(POINT)
     icon = size * 1.15
-    pad = side_pad = size * 0.7
-    points = measure_points(job, INNER - 2 * pad - icon - size * 0.4)
-    row_gap = size * 0.62
+    side_pad = size * 0.7
+    pad = side_pad * job.tight
+    points = measure_points(job, INNER - 2 * side_pad - icon - size * 0.4)
+    row_gap = size * 0.62 * job.tight
     card = sum(max(point.height, icon) for point in points) + row_gap * (len(points) - 1) + 2 * pad
     call = measure_call(job)
     room = bottom - y
@@ -88,7 +88,8 @@ def warning(job: Job) -> Sheet:
         canvas.drawPath(path, palette.fill(colours.glow))
         canvas.save()
         canvas.clipPath(path, True)
-        faint = palette.fade(palette.VERMILION, 0.1)
+        # opaque, so that a sign's rim does not show through its body
+        faint = palette.mix(colours.glow, palette.VERMILION, 0.1)
         side = 84.0
         row = 0
         down = y - slant
@@ -102,11 +103,11 @@ def warning(job: Job) -> Sheet:
         canvas.restore()
 
     sheet.add(stage)
-    side = picture * 0.92
+    side = picture * (1.0 if job.tight < 1 else 0.92)
     sheet.circle(
         WIDTH / 2,
         y + picture / 2,
-        picture * 0.5,
+        picture * (0.53 if job.tight < 1 else 0.5),
         palette.mix(colours.glow, palette.WHITE, 0.55),
     )
     place_picture(sheet, job, (WIDTH - side) / 2, y + (picture - side) / 2, side)
@@ -159,7 +160,7 @@ def right(job: Job) -> Sheet:
     pad = size * 0.55
     points = measure_points(job, INNER - disc - size * 0.5 - 2 * pad)
     call = measure_call(job)
-    row_gap = size * 0.72
+    row_gap = size * 0.72 * job.tight
     block = sum(max(point.height, disc) for point in points) + row_gap * (len(points) - 1) + 2 * pad
     room = bottom - y
     gaps = 5
@@ -171,7 +172,7 @@ def right(job: Job) -> Sheet:
         fixed + claim.height,
         gaps,
         least=least_picture(job),
-        most=540.0 if job.tall else 430.0,
+        most=540.0,
         rows=len(points),
         air=size * 0.9,
     )
@@ -206,7 +207,7 @@ def right(job: Job) -> Sheet:
     centre = MARGIN + radius
     sheet.circle(centre, y + radius, radius, palette.PAPER)
     sheet.circle(centre, y + radius, radius - 10, colours.glow)
-    side = picture * 0.72
+    side = picture * (0.82 if job.tight < 1 else 0.72)
     place_picture(sheet, job, centre - side / 2, y + (picture - side) / 2, side)
     name, gloss = RIGHTS[job.rights[0]]
     left = MARGIN + picture + UNIT * 1.5
@@ -215,7 +216,7 @@ def right(job: Job) -> Sheet:
         name,
         width - size * 1.2,
         picture * 0.4,
-        largest=job.size(POINT * 1.35),
+        largest=job.size(POINT * (1.45 if not job.tall else 1.35 if job.elder else 1.06)),
         smallest=job.size(POINT * 0.9),
         weight=900,
         most_lines=1,
@@ -271,14 +272,17 @@ def campaign(job: Job) -> Sheet:
     sheet.rect(sheet.whole(), ground)
     rays_at = len(sheet.strokes)
     bottom = foot(sheet, job)
-    bunting(sheet, 64)
-    y = header(sheet, job, 64 + UNIT * 2, ink=palette.WHITE, ground=ground, mark=(palette.SUN, ground))
+    flags = 64 * job.tight
+    bunting(sheet, flags)
+    y = header(
+        sheet, job, flags + UNIT * 2 * job.tight, ink=palette.WHITE, ground=ground, mark=(palette.SUN, ground)
+    )
     size = job.size(POINT)
     star = size * 1.05
-    pad = size * 0.46
+    pad = size * 0.46 * job.tight
     points = measure_points(job, INNER - 2 * size - star - size * 0.4)
     tickets = [max(point.height, star) + 2 * pad for point in points]
-    between = UNIT * 0.75
+    between = UNIT * 0.75 * job.tight
     block = sum(tickets) + between * (len(tickets) - 1)
     call = measure_call(job)
     room = bottom - y
@@ -323,11 +327,11 @@ def campaign(job: Job) -> Sheet:
         at = middle + rise * radius
         if MARGIN < x < WIDTH - MARGIN:
             sheet.put(spark, x, at, across, palette.AMBER)
-    side = picture * 0.7
+    side = picture * (0.74 if job.tight < 1 else 0.7)
     place_picture(sheet, job, (WIDTH - side) / 2, middle - side / 2, side)
     y += picture + gap
     for point, height in zip(points, tickets, strict=True):
-        ticket(sheet, y, height, ground)
+        ticket(sheet, y, height)
         content = star + size * 0.4 + point.width
         left = MARGIN + (INNER - content) / 2
         top = y + height / 2
@@ -382,12 +386,15 @@ def spark(canvas: skia.Canvas, x: float, y: float, reach: float, colour: int) ->
     canvas.drawPath(path, palette.fill(colour))
 
 
-def ticket(sheet: Sheet, y: float, height: float, ground: int) -> None:
-    """Draw a paper ticket, notched at both ends."""
-    sheet.rect(skia.Rect.MakeXYWH(MARGIN, y, INNER, height), PAPER, 20)
+def ticket(sheet: Sheet, y: float, height: float) -> None:
+    """Draw a paper ticket, notched at both ends; through the notches the ground is seen, whatever it is there."""
     notch = min(22.0, height * 0.18)
+    body, ends = skia.Path(), skia.Path()
+    body.addRoundRect(skia.Rect.MakeXYWH(MARGIN, y, INNER, height), 20, 20)
     for x in (MARGIN, WIDTH - MARGIN):
-        sheet.circle(x, y + height / 2, notch, ground)
+        ends.addCircle(x, y + height / 2, notch)
+    shape = skia.Op(body, ends, skia.PathOp.kDifference_PathOp)
+    sheet.add(lambda canvas: canvas.drawPath(shape, palette.fill(PAPER)))
     dash = skia.Paint(palette.stroke(palette.SAND_DEEP, 3))
     dash.setPathEffect(skia.DashPathEffect.Make([8.0, 12.0], 0.0))
     for x in (MARGIN + notch * 2.2, WIDTH - MARGIN - notch * 2.2):
@@ -402,7 +409,7 @@ def steps(job: Job) -> Sheet:
     strong, on_strong = (ground, colours.text) if light else (INK, palette.SUN)
     size = job.size(POINT)
     disc = size * 1.55
-    pad = size * (0.28 if job.elder and not job.tall else 0.5)
+    pad = size * (0.24 if job.elder and not job.tall else 0.5)
     shift = 0.0 if job.elder or not job.tall else UNIT * 2.5
     points = measure_points(job, INNER - shift - disc * 0.62 - size * 0.5 - 2 * pad)
     between = UNIT * (1.5 if job.tall else 0.75)
@@ -411,12 +418,14 @@ def steps(job: Job) -> Sheet:
     call = measure_call(job)
     picture_side = 400.0 if job.tall else 320.0
     beside = not job.tall
-    claim_width = INNER - (picture_side * 0.8 + UNIT if beside else 0)
+    elder_width = INNER - (picture_side * 0.8 + UNIT if beside else 0)
+    claim_width = elder_width if job.tall or job.elder else INNER * 0.52
     bold = 1.0 if job.tall else 0.82
-    claim = job.claims(claim_width, bold=bold, lines=2 if job.tall else 3)[-1 if job.elder else 0]
+    claims = job.claims(claim_width, bold=bold, lines=2 if job.tall else 3, elder_width=elder_width)
+    claim = claims[-1 if job.elder else 0]
     trial = Sheet(job.height, job.bleed)
     foot_height = job.height - foot(trial, job)
-    head_size = job.size(LABEL) * 1.5
+    head_size = job.label_size * 1.5
     gap = UNIT * 2
     if job.tall:
         head_bottom = UNIT * 2.5 + head_size + gap + claim.height + gap + picture_side
@@ -443,7 +452,7 @@ def steps(job: Job) -> Sheet:
         air = min(size * 0.8, spare * 0.5 / max(1, len(cards) - 1))
         between += air
         spare -= air * (len(cards) - 1)
-        grown = min(spare * 0.6, max(0.0, 340.0 - picture_side))
+        grown = min(spare * 0.6, max(0.0, (340.0 if job.elder else 430.0) - picture_side))
         picture_side += grown
         gap += (spare - grown) / 5
         head_bottom = UNIT * 2.25 + head_size + gap + picture_side + gap
@@ -481,7 +490,7 @@ def steps(job: Job) -> Sheet:
             ground=ground,
             hang=True,
         )
-        radius = min(picture_side, INNER - claim_width - UNIT) / 2
+        radius = min(picture_side, INNER - claim_width - UNIT * (1 if job.elder else 2)) / 2
         x = WIDTH - MARGIN - radius
         sheet.circle(x, y + picture_side / 2, radius, colours.glow)
         side = radius * 1.44
@@ -545,21 +554,21 @@ def large_print(job: Job) -> Sheet:
     sheet.rect(sheet.whole(), ground)
     bottom = foot(sheet, job)
     sun_at = len(sheet.strokes)
-    strip = UNIT * 2 + job.size(LABEL) * 1.5 + UNIT * 1.25
+    strip = UNIT * 2 + job.label_size * 1.5 + UNIT * 1.25
     sheet.rect(sheet.band(0, strip), INK)
     header(sheet, job, UNIT * 2, ink=palette.SUN, ground=INK, mark=(palette.SUN, INK))
     y = strip
     size = job.size(POINT)
     disc = size * 1.4
     points = measure_points(job, INNER - disc - size * 0.45)
-    row = size * 0.42
+    row = size * 0.42 * job.tight
     block = sum(max(point.height, disc) + 2 * row for point in points)
     room = bottom - y
     gaps = 4
     claim = pick_claim(job.claims(INNER, bold=1.1), room, block + gaps * least_gap(job), job.height * 0.2)
-    bubble_width = INNER * 0.54
-    pad = size * 0.6
-    call = job.set("call", job.call, bubble_width - 2 * pad, size, weight=800, leading=1.28)
+    bubble_width = INNER * (0.54 if job.tall else 0.66 if job.elder else 0.38)
+    pad = size * 0.6 * job.tight
+    call = job.set(job.call_path, job.call, bubble_width - 2 * pad, size, weight=800, leading=1.28)
     bubble = call.height + 2 * pad
     shares = share_room(
         job,
@@ -567,7 +576,7 @@ def large_print(job: Job) -> Sheet:
         block + claim.height,
         gaps,
         least=max(bubble, job.height * 0.12),
-        most=max(bubble + 40, job.height * 0.24),
+        most=max(bubble + 40, job.height * (0.24 if job.tall else 0.36)),
         rows=len(points),
         air=size * 1.1,
     )

@@ -35,9 +35,10 @@ SAFE_MM: Final = 10
 
 
 PHONE_SCALE: Final = 1.05
-A3_SCALE: Final = 0.75
+A3_SCALE: Final = 0.66
 """Print on paper is smaller against the sheet, being 30 cm wide: a point is 10 mm high."""
 LARGE_PRINT: Final = 1.1
+"""On a phone; on paper the elder edition of every template is as large as the sheet allows."""
 PHONE_HEIGHTS: Final = (1920.0, 2040.0, 2160.0, 2280.0, 2400.0)
 
 
@@ -79,6 +80,7 @@ class PosterCopy:
     points: tuple[str, ...]
     elder_points: tuple[str, ...]
     call: str
+    elder_call: str
     illustration: str
     alt: str
     audiences: tuple[str, ...]
@@ -116,6 +118,7 @@ def parse_poster(
     if elder_points and points and len(elder_points) > len(points):
         problems.append(Problem("elder_points", "适老版的要点不应多于普通版"))
     call = read_text(data, "call", problems)
+    elder_call = read_text(data, "elder_call", problems) if data.get("elder_call") else ""
     illustration = read_text(data, "illustration", problems)
     if illustration and not NAME.fullmatch(illustration):
         problems.append(Problem("illustration", "插图名只能用小写字母、数字和连字符"))
@@ -125,13 +128,13 @@ def parse_poster(
     title = read_text(data, "title", problems)
     audiences = _read_names(data, "audiences", set(palette.AUDIENCE_GROUND), problems)
     rights = _read_names(data, "rights", set(RIGHTS), problems)
-    texts = {"claim": claim, "call": call, "title": title}
+    texts = {"claim": claim, "call": call, "elder_call": elder_call, "title": title}
     texts |= {f"points[{index}]": text for index, text in enumerate(points)}
     texts |= {f"elder_points[{index}]": text for index, text in enumerate(elder_points)}
     checked = [_check_letters(path, text, problems) for path, text in texts.items()]
     drawable = all(checked)
     copy = PosterCopy(
-        template, title, claim, tuple(points), tuple(elder_points), call, illustration, alt,
+        template, title, claim, tuple(points), tuple(elder_points), call, elder_call, illustration, alt,
         tuple(audiences), tuple(rights),
     )  # fmt: skip
     if drawable and template in TEMPLATES and claim and points and call and audiences and rights:
@@ -208,7 +211,8 @@ def lay_out(
             claim=_fill(copy.claim, house),
             points=[_fill(point, house) for point in points],
             points_path="elder_points" if elder and copy.elder_points else "points",
-            call=_fill(copy.call, house),
+            call=_fill(copy.elder_call if elder and copy.elder_call else copy.call, house),
+            call_path="elder_call" if elder and copy.elder_call else "call",
             rights=list(copy.rights),
             ground=copy.ground,
             issuer=house.issuer,
@@ -220,7 +224,7 @@ def lay_out(
             tall=tall,
             height=height,
             bleed=0.0 if tall else BLEED_MM * unit,
-            scale=scale * (LARGE_PRINT if copy.template == "large_print" else 1.0),
+            scale=scale * (LARGE_PRINT if tall and copy.template == "large_print" else 1.0),
             illustration=illustration,
             code=code,
         )

@@ -23,7 +23,7 @@ Stroke = Callable[[skia.Canvas], None]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A box on the sheet: what it is, where, and for text its size, colour and the colour beneath."""
+    """A box on the sheet: what it is, where, and for text its size, colour, the colour beneath and its lines."""
 
     role: str
     x: float
@@ -33,6 +33,7 @@ class Placed:
     size: float = 0.0
     ink: int = 0
     ground: int = 0
+    lines: tuple[str, ...] = ()
 
     @property
     def bottom(self) -> float:
@@ -107,7 +108,10 @@ class Sheet:
         """Place a set text with its top left at (x, y)."""
         room = setting.width if width is None else width
         left = x + (room - setting.width) * align
-        self.placed.append(Placed(role, left, y, setting.width, setting.height, setting.size, ink, ground))
+        lines = tuple(line.text for line in setting.lines)
+        self.placed.append(
+            Placed(role, left, y, setting.width, setting.height, setting.size, ink, ground, lines)
+        )
         self.add(
             lambda canvas: setting.draw(canvas, x, y, palette.fill(ink), align=align, width=room, hang=hang)
         )

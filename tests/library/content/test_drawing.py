@@ -12,22 +12,24 @@ import av
 import numpy as np
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import func, select
 
 from edu_platform.config.settings import Settings
 from edu_platform.core.clock import now
 from edu_platform.core.db import db, writing
-from edu_platform.factory.worker import run_all_due
+from edu_platform.core.models import OutboxMessage
+from edu_platform.factory.worker import drain, run_all_due, run_message
 from edu_platform.library import kinds, operations, queries
 from edu_platform.library.content import run
-from edu_platform.library.films import VideoKind, webvtt
+from edu_platform.library.films import RENDER_FILM, VideoKind, webvtt
 from edu_platform.library.models import CatalogueEntry, Revision
 from edu_platform.library.pictures import SHIPPED
-from edu_platform.library.posters import PosterKind
+from edu_platform.library.posters import DRAW_PAPER, PosterKind
 from edu_platform.library.tasks import drawing
 from edu_platform.media.models import DerivedFile, FileKind, FileState, MediaFile
-from edu_platform.media.operations import keep
+from edu_platform.media.operations import is_public, keep
 from edu_platform.media.storage import Store, store_of
 from edu_platform.media.uploads import keep_received, received
 from edu_platform.people.operations import import_account
@@ -117,7 +119,7 @@ def test_pieces_appear_when_their_drawings_are_there_and_nothing_is_drawn_twice(
     # an article can be read before its cover is drawn; a poster is its drawing
     assert listed() == ["hang-up-first", "keep-your-code"]
     assert page("hang-up-first")["cover"] is None
-    assert run_all_due() == 3
+    assert run_all_due() == 4
     assert drawing.remaining(db.session()) == {}
     assert listed() == ["hang-up-first", "hang-up-poster", "keep-your-code"]
 
@@ -128,6 +130,7 @@ def test_pieces_appear_when_their_drawings_are_there_and_nothing_is_drawn_twice(
     assert found["call"] == "拨打 95519 核实"
     assert [(r["edition"], r["size"], r["width"]) for r in found["renditions"]] == [
         ("normal", "phone", 1080), ("normal", "preview", 360), ("elder", "phone", 1080), ("elder", "preview", 360),
+        ("normal", "a3", 3579), ("elder", "a3", 3579),
     ]  # fmt: skip
     for rendition in found["renditions"]:
         key = rendition["url"].removeprefix("/media/")
@@ -140,10 +143,63 @@ def test_pieces_appear_when_their_drawings_are_there_and_nothing_is_drawn_twice(
     poster = operations.piece_of(db.session(), "hang-up-poster").id
     revision_id = db.session().scalars(select(Revision.id).where(Revision.piece_id == poster)).one()
     drawing.draw_poster(revision_id)  # a job may run twice
+    drawing.draw_paper(revision_id)
     drawing.draw_picture("phone-hang-up", "amber", "先挂断再核实", 1)
     assert bring(tree, settings).counts["posters"].same == 1
     assert run_all_due() == 0
     assert db.session().scalar(select(func.count()).select_from(DerivedFile)) == files
+
+
+def public(found: Mapping[str, Any]) -> set[str]:
+    """Say which of a poster's renditions anyone may fetch."""
+    db.session.remove()
+    digests = {r["url"][len("/media/") :][:64]: r["size"] for r in found["renditions"]}
+    return {size for digest, size in digests.items() if is_public(db.session(), digest)}
+
+
+def test_a_poster_is_listed_with_its_phone_sizes_and_paper_follows(
+    library: Flask, tree: Path, settings: Settings, client: FlaskClient
+) -> None:
+    (tree / "videos").mkdir()
+    (tree / "videos/who-is-it.yaml").write_text(FILM)
+    bring(tree, settings)
+    done: list[str] = []
+
+    def step(message_id: int, attempt: int) -> None:
+        done.append(db.session().get_one(OutboxMessage, message_id).job)
+        run_message(message_id, attempt)
+
+    while drawing.remaining(db.session()) != {"paper": 1}:
+        assert drain(step) > 0
+    before = page("hang-up-poster")
+    assert [r["size"] for r in before["renditions"]] == ["phone", "preview"] * 2
+    assert drain(step) == 1
+    assert (done[-1], RENDER_FILM in done[:-1]) == (DRAW_PAPER, True), "a film does not wait for paper"
+    found = page("hang-up-poster")
+    assert found["renditions"][:4] == before["renditions"]
+    assert found["updated_at"] == before["updated_at"]
+    assert public(found) == {"phone", "preview", "a3"}
+
+    papers = {r["edition"]: r for r in found["renditions"] if r["size"] == "a3"}
+    for paper in papers.values():
+        assert paper["media_type"] == "image/png"
+        assert (paper["width"], paper["height"]) == (3579, 5031)
+        assert paper["paper"] == {"width_mm": 297, "height_mm": 420, "bleed_mm": 3, "dpi": 300}
+        assert 100_000 < paper["bytes"] < 4_000_000, "a size that can be mailed"
+        with client.get(paper["url"]) as answer:
+            assert (answer.status_code, len(answer.data)) == (200, paper["bytes"])
+            with Image.open(io.BytesIO(answer.data)) as opened:
+                assert opened.size == (paper["width"], paper["height"])
+                assert opened.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+            tail = client.get(paper["url"], headers={"Range": "bytes=-1000"})
+            assert (tail.status_code, tail.data) == (206, answer.data[-1000:])
+    assert papers["normal"]["url"] != papers["elder"]["url"]
+
+    with writing() as session:
+        piece = operations.piece_of(session, "hang-up-poster")
+        operations.withdraw(session, piece, by=import_account(session).id, reason="有误")
+    assert public(found) == set()
+    assert client.get(papers["elder"]["url"]).status_code == 404
 
 
 def test_one_cover_for_two_pieces_is_drawn_once(library: Flask, tree: Path, settings: Settings) -> None:
@@ -339,4 +395,4 @@ def test_entries_name_their_files(library: Flask, tree: Path, settings: Settings
     bring(tree, settings)
     run_all_due()
     named = {entry.slug: len(entry.files) for entry in db.session().scalars(select(CatalogueEntry))}
-    assert named == {"hang-up-first": 1, "hang-up-poster": 4, "keep-your-code": 1}
+    assert named == {"hang-up-first": 1, "hang-up-poster": 6, "keep-your-code": 1}

@@ -286,7 +286,7 @@ def test_what_staff_have_withdrawn_stays_withdrawn(library: Flask, tree: Path, s
 
 def test_drawings_are_wanted_and_counted(library: Flask, tree: Path, settings: Settings) -> None:
     bring(tree, settings)
-    assert remaining(db.session()) == {"picture": 2, "poster": 1}
+    assert remaining(db.session()) == {"picture": 2, "poster": 1, "paper": 1}
 
 
 def test_progress_is_told(library: Flask, tree: Path, settings: Settings) -> None:

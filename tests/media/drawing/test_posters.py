@@ -13,6 +13,7 @@ from PIL import Image
 
 from edu_platform.media.drawing import palette
 from edu_platform.media.drawing.illustrations import finder
+from edu_platform.media.drawing.lettering import CLOSING, OPENING
 from edu_platform.media.drawing.poster_templates import TEMPLATES
 from edu_platform.media.drawing.posters import (
     A3_WIDTH_MM,
@@ -141,16 +142,56 @@ def test_nothing_collides_or_leaves_the_sheet_and_all_can_be_read(path: Path, ho
                 assert palette.contrast(text.ink, text.ground) >= least, text
 
 
+EVERY_SHEET = [(size, elder) for size in PosterSize for elder in (False, True)]
+
+
 @pytest.mark.parametrize("path", POSTERS, ids=lambda path: path.stem)
-def test_elder_print_is_at_least_half_again_as_large(path: Path, house: House) -> None:
+def test_elder_print_says_the_same_twice_as_large_on_paper(path: Path, house: House) -> None:
     copy = load(path)
-    for size in PosterSize:
-        normal, _ = lay_out(copy, size=size, elder=False, house=house)
-        elder, _ = lay_out(copy, size=size, elder=True, house=house)
-        for role in ("claim", "point", "call", "issuer", "hotline", "programme"):
-            small = max(text.size for text in texts_of(normal) if text.role == role)
-            large = min(text.size for text in texts_of(elder) if text.role == role)
-            assert 1.5 - 1e-6 <= large / small <= 2.3, (role, large, small)
+    for size, least in ((PosterSize.PHONE, 1.5), (PosterSize.A3, 2.0)):
+        normal, elder = (
+            texts_of(lay_out(copy, size=size, elder=elder, house=house)[0]) for elder in (False, True)
+        )
+        roles = {text.role for text in normal}
+        assert roles == {text.role for text in elder}, "nothing is left out"
+        assert roles >= {"claim", "point", "call", "issuer", "detail", "hotline", "programme", "kind"}
+        for role in roles:
+            small = max(text.size for text in normal if text.role == role)
+            large = min(text.size for text in elder if text.role == role)
+            assert least - 1e-6 <= large / small <= least * 1.5, (size, role, large, small)
+
+
+@pytest.mark.parametrize("path", POSTERS, ids=lambda path: path.stem)
+def test_no_line_begins_or_ends_with_the_wrong_mark(path: Path, house: House) -> None:
+    copy = load(path)
+    for size, elder in EVERY_SHEET:
+        sheet, _ = lay_out(copy, size=size, elder=elder, house=house)
+        said = {placed.role: "" for placed in texts_of(sheet)}
+        for placed in texts_of(sheet):
+            for line in placed.lines:
+                assert line
+                assert line[0] not in CLOSING, (size, elder, line)
+                assert line[-1] not in OPENING, (size, elder, line)
+                said[placed.role] += line
+        points = copy.elder_points if elder and copy.elder_points else copy.points
+        call = copy.elder_call if elder and copy.elder_call else copy.call
+        for role, text in {"claim": copy.claim, "point": "".join(points), "call": call}.items():
+            whole = text.replace("{hotline}", house.hotline)
+            assert said[role].replace(" ", "") == whole.replace(" ", ""), "no text is cut"
+
+
+@pytest.mark.parametrize("path", POSTERS, ids=lambda path: path.stem)
+def test_the_place_of_the_code_is_kept_free_on_every_sheet(path: Path, house: House) -> None:
+    copy = load(path)
+    for size, elder in EVERY_SHEET:
+        sheet, _ = lay_out(copy, size=size, elder=elder, house=house)
+        place = next(placed for placed in sheet.placed if placed.role == "code")
+        assert place.width == place.height >= 0.12 * WIDTH
+        for other in sheet.placed:
+            assert other is place or not other.overlaps(place), other
+        assert place.bottom <= sheet.height
+        share = code_place(copy, size=size, elder=elder, house=house)
+        assert 0 < share[0] < share[0] + share[2] < 1
 
 
 def test_a_poster_repeats_byte_for_byte(illustrations: Path, house: House) -> None:
