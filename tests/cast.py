@@ -66,6 +66,7 @@ def staff_member(app: Flask, *roles: Role, name: str | None = None) -> tuple[int
             roles=roles,
             by="test",
         )
+        member.must_change_password = False
         opened = operations.open_staff_session(
             session, member, lasts=timedelta(hours=settings.staff_session_hours)
         )

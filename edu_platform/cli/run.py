@@ -205,7 +205,7 @@ def _announce(port: int, standin_port: int | None, settings: Any, password: str 
     if password:
         from edu_platform.people.operations import ADMIN_EMAIL
 
-        click.echo(f"  管理员：{ADMIN_EMAIL}　密码：{password}　（只显示这一次，请妥善保存）")
+        click.echo(f"  管理员：{ADMIN_EMAIL}　密码：{password}　（只显示这一次，登录后须先修改）")
     click.echo("按 Ctrl-C 停止。\n", nl=True)
     sys.stdout.flush()
 

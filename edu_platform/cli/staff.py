@@ -35,4 +35,4 @@ def add(email: str, name: str, roles: tuple[str, ...]) -> None:
         raise click.ClickException("；".join(f"{e.field}：{e.reason}" for e in wrong.errors)) from wrong
     except DomainError as wrong:
         raise click.ClickException(wrong.detail) from wrong
-    click.echo(f"{email} 的初始密码（只显示这一次）：{password}")
+    click.echo(f"{email} 的一次性密码（只显示这一次，登录后须先修改）：{password}")

@@ -35,6 +35,12 @@ class RoleNeeded(NotAllowed):
     code = "role_needed"
 
 
+class PasswordChangeNeeded(NotAllowed):
+    """Signed in with a one-time password, which is good for choosing one's own and for nothing else."""
+
+    code = "password_change_needed"
+
+
 class BadCredentials(Unauthenticated):
     """The e-mail or the password is wrong; it is not said which."""
 

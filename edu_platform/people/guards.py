@@ -22,7 +22,7 @@ from edu_platform.core.db import reading
 from edu_platform.core.errors import Unauthenticated
 from edu_platform.core.vocabulary import Role, label
 from edu_platform.people import queries, rules
-from edu_platform.people.errors import RoleNeeded, SignInNeeded, TokenRefused, WrongKind
+from edu_platform.people.errors import PasswordChangeNeeded, RoleNeeded, SignInNeeded, TokenRefused, WrongKind
 from edu_platform.people.models import Learner, Staff
 
 P = ParamSpec("P")
@@ -74,8 +74,11 @@ def identified(view: Callable[P, R]) -> Callable[P, R]:
     return _guarded(view, Guard("identified"), require)
 
 
-def staff(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let in staff with any of these roles (none named: every member of staff). Admin implies no other role."""
+def staff(*roles: Role, with_one_time_password: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let in staff with any of these roles (none named: every member of staff). Admin implies no other role.
+
+    Whoever still has the password that somebody else was shown is let in `with_one_time_password` only.
+    """
     wanted = frozenset(roles)
 
     def require() -> None:
@@ -84,6 +87,8 @@ def staff(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
             raise Unauthenticated("请先登录工作人员账号。")
         if not isinstance(found, Staff):
             raise WrongKind("此功能只供工作人员使用。")
+        if found.must_change_password and not with_one_time_password:
+            raise PasswordChangeNeeded("请先修改一次性密码：PUT /api/v1/staff/me/password，然后重新登录。")
         if wanted and not wanted & found.roles:
             names = "、".join(label(role) for role in Role if role in wanted)
             raise RoleNeeded(f"需要以下角色之一：{names}。")

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from edu_platform.core.models import Base, BigId, CreatedAt, PrimaryKey, word
@@ -125,7 +135,11 @@ class Consent(Base):
 
 
 class Staff(Base):
-    """A member of staff. Without a password hash the account cannot sign in (the named import account)."""
+    """A member of staff. Without a password hash the account cannot sign in (the named import account).
+
+    `failed_attempts` and `locked_until` hold for addresses from which the owner has not signed in lately;
+    the others have a count of their own (`KnownAddress`).
+    """
 
     __tablename__ = "staff"
 
@@ -134,6 +148,7 @@ class Staff(Base):
     display_name: Mapped[str] = mapped_column(String(64))
     password_hash: Mapped[str | None] = mapped_column(String(255))
     active: Mapped[bool] = mapped_column(default=True)
+    must_change_password: Mapped[bool] = mapped_column(default=False, server_default=false())
     failed_attempts: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
     last_signed_in_at: Mapped[datetime | None]
@@ -160,6 +175,20 @@ class StaffRole(Base):
     id: Mapped[PrimaryKey]
     staff_id: Mapped[int] = mapped_column(BigId, ForeignKey("staff.id"))
     role: Mapped[Role] = mapped_column(word(Role))
+
+
+class KnownAddress(Base):
+    """An address from which a member of staff has signed in, by keyed hash, with a count of wrong passwords of its own."""
+
+    __tablename__ = "staff_known_address"
+    __table_args__ = (UniqueConstraint("staff_id", "address_hash"),)
+
+    id: Mapped[PrimaryKey]
+    staff_id: Mapped[int] = mapped_column(BigId, ForeignKey("staff.id"))
+    address_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    failed_attempts: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+    last_signed_in_at: Mapped[datetime]
 
 
 class StaffToken(Base):

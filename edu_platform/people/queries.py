@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Select, func, select
 
 from edu_platform.core.vocabulary import Role
-from edu_platform.people.models import Consent, Learner, LearnerKey, Purpose, Staff, StaffRole, StaffToken
+from edu_platform.people.models import (
+    Consent,
+    KnownAddress,
+    Learner,
+    LearnerKey,
+    Purpose,
+    Staff,
+    StaffRole,
+    StaffToken,
+)
 
 
 def by_openid(hashes: Sequence[bytes]) -> Select[Learner]:
@@ -51,6 +61,15 @@ def with_key_in_row(limit: int) -> Select[Learner]:
 def staff_by_email(email: str) -> Select[Staff]:
     """Select the account with this e-mail, in lower case."""
     return select(Staff).where(Staff.email == email.strip().lower())
+
+
+def known_address(staff_id: int, hashes: Sequence[bytes], since: datetime) -> Select[KnownAddress]:
+    """Select the address (by any of its hashes) from which the account has signed in since a moment."""
+    return select(KnownAddress).where(
+        KnownAddress.staff_id == staff_id,
+        KnownAddress.address_hash.in_(hashes),
+        KnownAddress.last_signed_in_at >= since,
+    )
 
 
 def staff_accounts(after: int = 0) -> Select[Staff]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 import secrets
 from collections.abc import Sequence
@@ -21,9 +22,11 @@ STAFF_PREFIX = "staff_"
 
 LEAST_PASSWORD = 10
 FREE_ATTEMPTS = 5
-"""Wrong passwords in a row before the account is locked."""
+"""Wrong passwords in a row before the account is locked for whoever sends them."""
 
 LONGEST_LOCK = timedelta(hours=1)
+ADDRESS_KNOWN_FOR = timedelta(days=90)
+MOST_KNOWN_ADDRESSES = 20
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,19 @@ def new_password() -> str:
     return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
 
 
+def network_of(address: str) -> str:
+    """Return what stands for an address: itself, of IPv6 the 64 bits that one household is given."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
+
+
 def weak_password(password: str, email: str) -> str | None:
     """Return why a chosen password is too weak, in Chinese, or None."""
     if len(password) < LEAST_PASSWORD:
@@ -194,7 +210,7 @@ def weak_password(password: str, email: str) -> str | None:
 
 
 def lock_after(failed_attempts: int, at: datetime) -> datetime | None:
-    """Return until when an account is locked after that many wrong passwords in a row: 1, 2, 4 … 60 minutes."""
+    """Return until when a lock lasts after that many wrong passwords in a row: 1, 2, 4 … 60 minutes."""
     over = failed_attempts - FREE_ATTEMPTS
     if over < 0:
         return None

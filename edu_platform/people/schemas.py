@@ -158,6 +158,9 @@ class StaffView(Shape):
     display_name = fields.String(required=True)
     roles = fields.List(_word(Role), required=True)
     active = fields.Boolean(required=True)
+    must_change_password = fields.Boolean(
+        required=True, metadata={"description": "仍是一次性密码：先改密码，其他功能才可用"}
+    )
 
 
 class StaffSessionView(Shape):

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from flask import current_app
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from edu_platform.core.clock import now
@@ -16,7 +16,8 @@ from edu_platform.core.jobs import enqueue, every, job
 from edu_platform.core.sealing import KeyRing
 from edu_platform.people import operations
 from edu_platform.people.keystore import Erased, vault_of
-from edu_platform.people.models import StaffToken
+from edu_platform.people.models import KnownAddress, StaffToken
+from edu_platform.people.rules import ADDRESS_KNOWN_FOR
 
 BATCH = 200
 ERASURE_TRIED_AGAIN = timedelta(minutes=1)
@@ -62,9 +63,13 @@ def complete_erasure(names: list[str], erased: list[list[Any]]) -> None:
 
 @every(3600, "people.drop_dead_tokens")
 def drop_dead_tokens() -> None:
-    """Delete staff tokens that expired a week ago."""
+    """Delete staff tokens that expired a week ago, and addresses that are no longer known."""
     dead = StaffToken.expires_at < now() - KEPT_AFTER_EXPIRY
-    if reading().scalar(select(StaffToken.id).where(dead).limit(1)) is None:
+    old = KnownAddress.last_signed_in_at < now() - ADDRESS_KNOWN_FOR
+    if not reading().scalar(
+        select(or_(select(StaffToken.id).where(dead).exists(), select(KnownAddress.id).where(old).exists()))
+    ):
         return
     with writing() as session:
         session.execute(delete(StaffToken).where(dead))
+        session.execute(delete(KnownAddress).where(old))

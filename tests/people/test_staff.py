@@ -6,17 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from edu_platform.audit.models import AuditEntry
 from edu_platform.audit.operations import verify
 from edu_platform.core.clock import frozen, now
-from edu_platform.core.db import reading, writing
+from edu_platform.core.db import db, reading, writing
 from edu_platform.core.errors import DomainError
 from edu_platform.core.vocabulary import Role
 from edu_platform.people import operations, rules
 from edu_platform.people.errors import EmailTaken, LastAdmin
-from edu_platform.people.models import Staff, StaffToken
+from edu_platform.people.models import KnownAddress, Staff, StaffToken
 from edu_platform.people.tasks import drop_dead_tokens
 from tests import cast
 
@@ -152,11 +152,161 @@ def test_many_guesses_at_once_cannot_pass_the_lock(app, context):
     assert staff.failed_attempts == rules.FREE_ATTEMPTS
 
 
+def at(app, address: str):
+    """A client at an address."""
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = address
+    return client
+
+
+HOME, ELSEWHERE = "10.1.2.3", "203.0.113.9"
+
+
+def test_strangers_cannot_lock_the_owner_out(app, context):
+    make(app)
+    assert sign_in(at(app, HOME)).status_code == 201
+    for number in range(rules.FREE_ATTEMPTS + 4):
+        stranger = at(app, f"203.0.113.{number}")
+        assert sign_in(stranger, password="wrong").status_code == 401
+    assert reading().scalar(select(Staff.locked_until)) is not None
+    assert sign_in(at(app, ELSEWHERE)).status_code == 401, "locked for every stranger together"
+    assert sign_in(at(app, HOME)).status_code == 201
+
+
+def test_with_one_count_for_all_addresses_strangers_lock_the_owner_out(app, context, monkeypatch):
+    """The control: no address is known."""
+    make(app)
+    monkeypatch.setattr(rules, "ADDRESS_KNOWN_FOR", timedelta(0))
+    start = now()
+    with frozen(start):
+        assert sign_in(at(app, HOME)).status_code == 201
+    with frozen(start + timedelta(seconds=1)):
+        for _ in range(rules.FREE_ATTEMPTS):
+            sign_in(at(app, ELSEWHERE), password="wrong")
+        assert sign_in(at(app, HOME)).status_code == 401
+
+
+def test_a_known_address_has_a_lock_of_its_own(app, context):
+    make(app)
+    assert sign_in(at(app, HOME)).status_code == 201
+    for _ in range(rules.FREE_ATTEMPTS):
+        sign_in(at(app, HOME), password="wrong")
+    assert sign_in(at(app, HOME)).status_code == 401, "guessing from the owner's desk is bounded too"
+    assert sign_in(at(app, ELSEWHERE)).status_code == 201
+    with frozen(now() + timedelta(minutes=2)):
+        assert sign_in(at(app, HOME)).status_code == 201
+
+
+def test_an_address_is_kept_as_a_keyed_hash_forgotten_after_a_time_and_on_a_reset(app, client, context):
+    _, admin = cast.staff_member(app, Role.ADMIN)
+    staff_id = make(app)
+    for number in range(rules.MOST_KNOWN_ADDRESSES + 3):
+        assert sign_in(at(app, f"10.0.0.{number}")).status_code == 201
+
+    def known() -> list[KnownAddress]:
+        db.session.expire_all()
+        return list(reading().scalars(select(KnownAddress).where(KnownAddress.staff_id == staff_id)))
+
+    assert len(known()) == rules.MOST_KNOWN_ADDRESSES
+    assert all(len(one.address_hash) == 32 and b"10.0" not in one.address_hash for one in known())
+    client.put(f"{ACCOUNTS}/{staff_id}", json={"reset_password": True}, headers=admin)
+    assert known() == []
+    with writing() as session:
+        session.add(KnownAddress(staff_id=staff_id, address_hash=b"x" * 32, last_signed_in_at=now()))
+    drop_dead_tokens()
+    assert len(known()) == 1
+    with frozen(now() + rules.ADDRESS_KNOWN_FOR + timedelta(hours=1)):
+        drop_dead_tokens()
+    assert known() == []
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("10.1.2.3", "10.1.2.3"),
+        ("::ffff:10.1.2.3", "10.1.2.3"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("unix", "unix"),
+    ],
+)
+def test_what_stands_for_an_address(address, network):
+    assert rules.network_of(address) == network
+
+
+def test_no_refusal_is_told_by_the_work_it_takes(app, client, context):
+    """Unknown, wrong, locked and inactive: each verifies one hash and adds one entry to the trail, in one commit."""
+    make(app)
+    make(app, email="gone@branch.example")
+    make(app, email="locked@branch.example")
+    with writing() as session:
+        session.scalar(select(Staff).where(Staff.email == "gone@branch.example")).active = False
+        session.scalar(select(Staff).where(Staff.email == "locked@branch.example")).locked_until = (
+            now() + timedelta(1)
+        )
+    work = {}
+    for email, password in [("nobody@branch.example", "x"), (EMAIL, "wrong"), ("gone@branch.example", PASSWORD),
+                            ("locked@branch.example", PASSWORD)]:  # fmt: skip
+        written, commits = [], []
+
+        def note(_, __, statement, *rest, written=written):
+            if statement.startswith("INSERT"):
+                written.append(statement.split()[2])
+
+        def commit(_, commits=commits):
+            commits.append(1)
+
+        event.listen(db.engine, "before_cursor_execute", note)
+        event.listen(db.engine, "commit", commit)
+        assert sign_in(client, password, email).status_code == 401
+        event.remove(db.engine, "before_cursor_execute", note)
+        event.remove(db.engine, "commit", commit)
+        work[email] = (written, len(commits))
+    assert set(map(str, work.values())) == {str((["audit_entry"], 1))}, work
+    assert verify(reading()) is None
+
+
+# --- one-time passwords ---------------------------------------------------------------------------
+
+
+def test_a_one_time_password_lets_its_owner_choose_another_and_nothing_else(app, client):
+    _, admin = cast.staff_member(app, Role.ADMIN)
+    body = {"email": EMAIL, "display_name": "王五", "roles": ["editor", "admin"]}
+    password = client.post(ACCOUNTS, json=body, headers=admin).json["one_time_password"]
+    signed = sign_in(client, password)
+    assert signed.json["staff"]["must_change_password"] is True
+    headers = cast.bearer(signed.json["token"])
+    for path in ("/api/v1/staff/pieces", "/api/v1/staff/accounts", "/api/v1/staff/questions"):
+        refused = client.get(path, headers=headers)
+        assert (refused.status_code, refused.json["code"]) == (403, "password_change_needed"), path
+    assert client.get("/api/v1/staff/me", headers=headers).json["must_change_password"] is True
+    change = {"current_password": password, "new_password": password}
+    same = client.put("/api/v1/staff/me/password", json=change, headers=headers)
+    assert (same.status_code, same.json["errors"][0]["code"]) == (422, "same_password")
+    change["new_password"] = "my-Own-password-7"
+    assert client.put("/api/v1/staff/me/password", json=change, headers=headers).status_code == 204
+    again = sign_in(client, "my-Own-password-7")
+    assert again.json["staff"]["must_change_password"] is False
+    assert client.get("/api/v1/staff/pieces", headers=cast.bearer(again.json["token"])).status_code == 200
+    staff_id = again.json["staff"]["id"]
+    reset = client.put(f"{ACCOUNTS}/{staff_id}", json={"reset_password": True}, headers=admin)
+    assert reset.json["must_change_password"] is True
+
+
+def test_the_first_administrators_password_is_such_a_one(app, context):
+    with writing() as session:
+        operations.ensure_admin(session)
+    assert reading().scalar(select(Staff.must_change_password).where(Staff.email == operations.ADMIN_EMAIL))
+
+
 def test_a_password_changed_in_between_does_not_sign_in(app, context):
     make(app)
     with writing() as session:
         stale = rules.hash_password(PASSWORD)
-        assert operations.staff_sign_in(session, email=EMAIL, proven=stale, lasts=timedelta(1)) is None
+        found = operations.staff_sign_in(
+            session, email=EMAIL, proven=stale, address=[b"here"], lasts=timedelta(1)
+        )
+    assert found is None
 
 
 # --- accounts ----------------------------------------------------------------------------------
@@ -300,7 +450,11 @@ def test_the_first_administrator_is_made_once(app, client, context):
         assert operations.ensure_admin(session) is None
     answer = sign_in(client, password, operations.ADMIN_EMAIL)
     assert answer.json["staff"]["roles"] == ["admin"]
-    assert client.get(ACCOUNTS, headers=cast.bearer(answer.json["token"])).status_code == 200
+    change = {"current_password": password, "new_password": "my-Own-password-7"}
+    headers = cast.bearer(answer.json["token"])
+    assert client.put("/api/v1/staff/me/password", json=change, headers=headers).status_code == 204
+    headers = cast.bearer(sign_in(client, "my-Own-password-7", operations.ADMIN_EMAIL).json["token"])
+    assert client.get(ACCOUNTS, headers=headers).status_code == 200
 
 
 def test_the_import_account_is_one_and_cannot_sign_in(app, client, context):

@@ -13,6 +13,7 @@ from edu_platform.core.db import reading, writing
 from edu_platform.core.limits import limiter
 from edu_platform.core.paging import decode_cursor, encode_cursor
 from edu_platform.core.schemas import LARGEST_ID, PageArguments
+from edu_platform.core.sealing import KeyRing
 from edu_platform.core.vocabulary import Role
 from edu_platform.core.web import blueprint
 from edu_platform.people import guards, operations, queries, rules
@@ -41,7 +42,10 @@ accounts = blueprint("staff-accounts", prefix="/staff/accounts", description="å·
 @sessions.arguments(StaffSignIn)
 @sessions.response(201, StaffSessionView)
 def sign_in(body: dict[str, Any]) -> dict[str, Any]:
-    """Sign in; an unknown e-mail, a wrong password and a locked account are answered alike."""
+    """Sign in; an unknown e-mail, a wrong password and a locked account are answered alike.
+
+    With a one-time password (`must_change_password`) nothing can be done but choosing another one.
+    """
     settings: Settings = current_app.config["EDU"]
     known = reading().scalar(queries.staff_by_email(body["email"]))
     password_hash = known.password_hash if known else None
@@ -53,6 +57,9 @@ def sign_in(body: dict[str, Any]) -> dict[str, Any]:
             session,
             email=body["email"],
             proven=password_hash if fits else None,
+            address=KeyRing(settings.sealing_keys).lookups(
+                rules.network_of(get_remote_address()), purpose="address"
+            ),
             lasts=timedelta(hours=settings.staff_session_hours),
         )
     if opened is None:
@@ -61,7 +68,7 @@ def sign_in(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @sessions.delete("/sessions/current")
-@guards.staff()
+@guards.staff(with_one_time_password=True)
 @sessions.response(204)
 def sign_out() -> None:
     """End this sign-in."""
@@ -71,7 +78,7 @@ def sign_out() -> None:
 
 
 @sessions.get("/me")
-@guards.staff()
+@guards.staff(with_one_time_password=True)
 @sessions.response(200, StaffView)
 def show_me() -> dict[str, Any]:
     """Show who is signed in, and their roles."""
@@ -80,7 +87,7 @@ def show_me() -> dict[str, Any]:
 
 @sessions.put("/me/password")
 @limiter.limit(SIGN_INS_BY_ADDRESS, key_func=get_remote_address)
-@guards.staff()
+@guards.staff(with_one_time_password=True)
 @sessions.arguments(PasswordChange)
 @sessions.response(204)
 def change_password(body: dict[str, Any]) -> None:
@@ -136,6 +143,7 @@ def _staff(staff: Staff) -> dict[str, Any]:
         "display_name": staff.display_name,
         "roles": sorted(staff.roles),
         "active": staff.active,
+        "must_change_password": staff.must_change_password,
     }
 
 

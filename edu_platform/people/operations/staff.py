@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from edu_platform.audit.operations import record
@@ -15,10 +15,11 @@ from edu_platform.core.errors import Conflict, FieldError, Invalid, NotFound
 from edu_platform.core.vocabulary import Role
 from edu_platform.people import queries, rules
 from edu_platform.people.errors import EmailTaken, LastAdmin
-from edu_platform.people.models import Staff, StaffRole, StaffToken
+from edu_platform.people.models import KnownAddress, Staff, StaffRole, StaffToken
 
 ADMIN_EMAIL = "admin@edu.local"
 IMPORT_EMAIL = "import@edu.local"
+NOBODY = "nobody"
 THE_PLATFORM = "platform"
 """The actor of what nobody did by hand."""
 
@@ -41,15 +42,16 @@ def create_staff(
     by: str,
     password: str | None = None,
 ) -> tuple[Staff, str]:
-    """Make an account and return it with its password, a generated one unless given; `by` is the actor by value.
+    """Make an account and return it with its password; `by` is the actor by value.
 
-    Raise `EmailTaken`, or `Invalid` for a weak password.
+    A password that is not given is generated, and good only for choosing another. Raise `EmailTaken`, or `Invalid` for a weak password.
     """
     staff = _new_account(session, email, display_name, roles)
     if password is not None:
         _require_strong(password, staff.email, "password")
     chosen = password or rules.new_password()
     staff.password_hash = rules.hash_password(chosen)
+    staff.must_change_password = password is None
     session.flush()
     record(
         session,
@@ -82,35 +84,50 @@ def import_account(session: Session) -> Staff:
 
 
 def staff_sign_in(
-    session: Session, *, email: str, proven: str | None, lasts: timedelta
+    session: Session, *, email: str, proven: str | None, address: Sequence[bytes], lasts: timedelta
 ) -> StaffSession | None:
     """Decide a sign-in and return the session, or None: unknown, wrong, locked and inactive look alike.
 
     `proven` is the password hash that the given password fits (`rules.password_fits`, worked out before
-    the write lock), None when it fits none. A wrong password counts towards the lock, so the caller
-    must let this be committed before refusing.
+    the write lock), None when it fits none; `address` the keyed hashes of where it comes from, newest key
+    first. A wrong password counts towards the lock: of this address, if the owner has signed in from it
+    lately, else of all others together, so that strangers cannot lock the owner out of the own desk. The
+    caller must let this be committed before refusing. Each refusal leaves one entry in the trail, so that
+    none is told by the time it takes.
     """
     staff = session.scalar(queries.staff_by_email(email).with_for_update())
     if staff is None or staff.password_hash is None:
+        record(session, actor=NOBODY, action="staff.sign_in_refused", subject="staff:unknown")
         return None
     moment = now()
-    subject = f"staff:{staff.id}"
-    if staff.locked_until is not None and staff.locked_until > moment:
-        # Not even the right password counts while locked: guessing on would be answered.
+    known = session.scalar(queries.known_address(staff.id, address, moment - rules.ADDRESS_KNOWN_FOR))
+    counter = known or staff
+    facts: dict[str, str | int] = {"from_known_address": int(known is not None)}
+    is_locked = counter.locked_until is not None and counter.locked_until > moment
+    # Not even the right password counts while locked: guessing on would be answered.
+    if not is_locked and (proven is None or proven != staff.password_hash):
+        counter.failed_attempts += 1
+        counter.locked_until = rules.lock_after(counter.failed_attempts, moment)
+        proven = None
+    if is_locked or proven is None or not staff.active:
+        facts["failed_attempts"] = counter.failed_attempts
+        if counter.locked_until:
+            facts["locked_until"] = timestamp(counter.locked_until)
+        record(
+            session,
+            actor=staff.actor,
+            action="staff.sign_in_refused",
+            subject=f"staff:{staff.id}",
+            facts=facts,
+        )
         return None
-    if proven is None or proven != staff.password_hash:
-        staff.failed_attempts += 1
-        staff.locked_until = rules.lock_after(staff.failed_attempts, moment)
-        facts: dict[str, str | int] = {"failed_attempts": staff.failed_attempts}
-        if staff.locked_until:
-            facts["locked_until"] = timestamp(staff.locked_until)
-        record(session, actor=staff.actor, action="staff.sign_in_refused", subject=subject, facts=facts)
-        return None
-    if not staff.active:
-        return None
-    staff.failed_attempts = 0
-    staff.locked_until = None
-    record(session, actor=staff.actor, action="staff.signed_in", subject=subject)
+    counter.failed_attempts, counter.locked_until = 0, None
+    if known is None:
+        known = KnownAddress(staff_id=staff.id, address_hash=address[0], last_signed_in_at=moment)
+        _forget_addresses(session, staff, keep=rules.MOST_KNOWN_ADDRESSES - 1, but=address)
+        session.add(known)
+    known.last_signed_in_at = moment
+    record(session, actor=staff.actor, action="staff.signed_in", subject=f"staff:{staff.id}")
     return open_staff_session(session, staff, lasts=lasts)
 
 
@@ -193,7 +210,10 @@ def change_password(session: Session, staff: Staff, *, current: str, new: str) -
     if not rules.password_fits(staff.password_hash, current):
         raise Invalid([FieldError("current_password", "当前密码不正确。", "wrong_password")])
     _require_strong(new, staff.email, "new_password")
+    if new == current:
+        raise Invalid([FieldError("new_password", "新密码不能与当前密码相同。", "same_password")])
     staff.password_hash = rules.hash_password(new)
+    staff.must_change_password = False
     _end_sessions(session, staff)
     session.flush()
     record(session, actor=staff.actor, action="staff.password_changed", subject=f"staff:{staff.id}")
@@ -227,12 +247,27 @@ def _require_strong(password: str, email: str, name: str) -> None:
 def _reset_password(session: Session, staff: Staff, *, by: str) -> str:
     password = rules.new_password()
     staff.password_hash = rules.hash_password(password)
+    staff.must_change_password = True
     staff.failed_attempts = 0
     staff.locked_until = None
+    _forget_addresses(session, staff)
     _end_sessions(session, staff)
     session.flush()
     record(session, actor=by, action="staff.password_reset", subject=f"staff:{staff.id}")
     return password
+
+
+def _forget_addresses(session: Session, staff: Staff, *, keep: int = 0, but: Sequence[bytes] = ()) -> None:
+    """Forget the account's addresses except the latest `keep`, and each of `but` in any case."""
+    latest = (
+        select(KnownAddress.id)
+        .where(KnownAddress.staff_id == staff.id, KnownAddress.address_hash.not_in(but))
+        .order_by(KnownAddress.last_signed_in_at.desc(), KnownAddress.id.desc())
+        .limit(keep)
+    )
+    session.execute(
+        delete(KnownAddress).where(KnownAddress.staff_id == staff.id, KnownAddress.id.not_in(latest))
+    )
 
 
 def _end_sessions(session: Session, staff: Staff) -> None:
