@@ -25,7 +25,9 @@ def _platform() -> tuple[Any, Any]:
 
 _chosen, worker_class = _platform()
 
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+bind = [f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"]
+if _chosen.metrics_address:
+    bind.append(_chosen.metrics_address)
 workers = _chosen.web_processes
 threads = _chosen.web_threads
 # Where a worker shows that it lives: in memory, for a busy disk must not make it look dead.

@@ -89,3 +89,9 @@ def wait_for_http(port: int, process: subprocess.Popen[bytes], log: Path, second
             return
         time.sleep(0.05)
     raise RuntimeError(f"it did not start: {log.read_text()[-3000:]}")
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` has started."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in lists for child in path.read_text().split()]

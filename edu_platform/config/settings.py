@@ -76,6 +76,13 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
+def _address(value: str) -> str:
+    found = re.fullmatch(r"([0-9A-Za-z.-]+|\[[0-9a-f:]+\]):(\d{1,5})", value)
+    if found is None or not 1 <= int(found[2]) <= 65_535:
+        raise ValueError(f"must be an address and a port, such as 127.0.0.1:9101, not {value!r}")
+    return value
+
+
 def _database(value: str) -> str:
     # SQLAlchemy 2.1 reads postgresql:// as psycopg 3; written out, it does not depend on that.
     value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
@@ -152,6 +159,8 @@ class Settings:
     trusted_proxies: int = _setting(_between(0, 5), 0)
     max_body_bytes: int = _setting(_between(1_024, 16_777_216), 1_048_576)
     max_upload_bytes: int = _setting(_between(1_024, 2_147_483_648), 209_715_200)
+    metrics_address: str | None = _setting(_address)
+    metrics_dir: Path | None = _setting(lambda v: Path(_text(v)).expanduser().absolute())
     session_days: int = _setting(_between(1, 365), 30)
     staff_session_hours: int = _setting(_between(1, 168), 12)
     beacon_largest_age_days: int = _setting(_between(1, 30), 7)

@@ -14,6 +14,8 @@ import orjson
 import structlog
 from flask import Flask, Response, g, request
 
+from edu_platform.core.metrics import count_request
+
 _descriptor: int | None = None
 """Where lines of requests go; nowhere until `configure` was called."""
 
@@ -91,5 +93,6 @@ def log_requests(app: Flask) -> None:
     def finish(response: Response) -> Response:
         rule = request.url_rule.rule if request.url_rule else None
         started = g.get("started", time.perf_counter())
+        count_request(request.method, rule, response.status_code, time.perf_counter() - started, kept=False)
         log_request(request.method, rule, response.status_code, started, g.get("request_id", ""))
         return response

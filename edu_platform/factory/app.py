@@ -9,13 +9,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from edu_platform.config.settings import Environment, Settings
 from edu_platform.core import db as database
-from edu_platform.core import logs, problems
+from edu_platform.core import logs, metrics, problems
 from edu_platform.core.api import health
 from edu_platform.core.limits import limit_settings, limiter
 from edu_platform.core.sealing import KeyRing
 from edu_platform.factory import rooms
 from edu_platform.factory.first import AtOnce, CatalogueFirst
 from edu_platform.factory.headers import DOCS_POLICY, protective, request_id_of
+from edu_platform.factory.side_door import SideDoor
 from edu_platform.people import keystore
 
 
@@ -36,6 +37,8 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
 
+    if settings.metrics_dir or settings.environment is not Environment.TEST:
+        metrics.count_in(settings.metrics_dir or metrics.folder_for(settings.data_dir))
     _request_ids(app)
     if settings.environment is not Environment.TEST:
         logs.configure()
@@ -52,12 +55,16 @@ def create_app(settings: Settings) -> Flask:
     rooms.move_in(app)
     first = CatalogueFirst(app.wsgi_app, app)
 
-    def proxied(inner: Any) -> Any:
-        count = settings.trusted_proxies
-        return ProxyFix(inner, x_for=count, x_proto=count, x_host=0) if count else inner
+    def entered(inner: Any) -> Any:
+        """Put before `inner` what every request passes, the kept ones too."""
+        if count := settings.trusted_proxies:
+            inner = ProxyFix(inner, x_for=count, x_proto=count, x_host=0)
+        if address := settings.metrics_address:
+            inner = SideDoor(inner, app, address.rpartition(":")[2])
+        return inner
 
-    app.wsgi_app = proxied(first)  # type: ignore[method-assign]
-    app.extensions["kept_first"] = AtOnce(first, proxied)
+    app.wsgi_app = entered(first)  # type: ignore[method-assign]
+    app.extensions["kept_first"] = AtOnce(first, entered)
     return app
 
 

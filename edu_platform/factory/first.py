@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from edu_platform.core.db import db
 from edu_platform.core.logs import log_request
+from edu_platform.core.metrics import count_request
 from edu_platform.factory.headers import protective, request_id_of
 from edu_platform.library.catalogue import (
     Catalogue,
@@ -81,6 +82,7 @@ class CatalogueFirst:
         request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
         headers = _headers(fresh, form, secure=environ.get("wsgi.url_scheme") == "https")
         start_response(_REASONS[form.status], [*headers, ("X-Request-ID", request_id)])
+        count_request(method, route, form.status, time.perf_counter() - started, kept=True)
         log_request(method, route, form.status, started, request_id)
         return [] if method == "HEAD" or form.again else [body_of(fresh.answer, form)]
 

@@ -17,6 +17,7 @@ from edu_platform.core import jobs
 from edu_platform.core.clock import now
 from edu_platform.core.db import reading, writing
 from edu_platform.core.health import WORKER, beat
+from edu_platform.core.metrics import Counter
 from edu_platform.core.models import OutboxMessage
 from edu_platform.core.troubles import refusal_of
 
@@ -26,6 +27,9 @@ TICK = 0.25
 RENEW_EVERY = jobs.LEASE.total_seconds() / 4
 GRACE = 10.0
 """Seconds that running jobs have to end when the worker is told to stop; then others may take them."""
+
+
+JOBS = Counter("edu_jobs_total", "Jobs that ran: done, or failed and tried again.", ("job", "outcome"))
 
 
 def run_message(message_id: int, attempt: int) -> bool:
@@ -45,6 +49,7 @@ def run_message(message_id: int, attempt: int) -> bool:
         jobs.registry[name](**arguments)
     except Exception as wrong:
         log.exception("job_failed", job=name, message=message_id)
+        JOBS.add(name, "failed")
         with writing() as session:
             jobs.fail(
                 session,
@@ -56,6 +61,7 @@ def run_message(message_id: int, attempt: int) -> bool:
         return False
     with writing() as session:
         jobs.finish(session, message_id, at=now())
+    JOBS.add(name, "done")
     log.info("job_done", job=name, message=message_id, seconds=round(time.perf_counter() - started, 2))
     return True
 
@@ -163,6 +169,7 @@ class Worker:
         try:
             step()
         except Exception as wrong:  # noqa: BLE001 - the worker must go on
+            JOBS.add(name, "failed")
             log.warning("step_failed", step=name, error=type(wrong).__name__)
             with contextlib.suppress(Exception):
                 reading().rollback()

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 
 import httpx2
 
+from edu_platform.core.metrics import Counter
 from edu_platform.wechat.crypto import session_signature
 from edu_platform.wechat.errors import (
     CodeRefused,
@@ -56,6 +57,13 @@ MISCONFIGURED_CODES = frozenset(
 )
 LOGIN_CODES = frozenset({40029, 40163, 40226, 41008})
 SIGNATURE_INVALID = 87009
+KNOWN_CODES = (
+    TOKEN_CODES | BACK_OFF_CODES | QUOTA_CODES | MISCONFIGURED_CODES | LOGIN_CODES | {87009, 61010, 43101}
+)
+"""The numbers counted apart; any other one is counted as `other`."""
+CALLS = Counter(
+    "edu_wechat_calls_total", "Calls of WeChat, by its errcode or by what went wrong.", ("path", "code")
+)
 
 MINUTE = 60.0
 QUOTA_WAIT = 3600.0
@@ -483,13 +491,15 @@ class WeChatClient:
                 )
             except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
                 # Nothing was sent. The cause is not chained: it holds the URL with its secrets.
+                CALLS.add(path, "unreachable")
                 failure = Unavailable(f"{path}: {type(error).__name__}")
                 continue
             except httpx2.RequestError as error:
+                CALLS.add(path, "no_answer")
                 failure = Unavailable(f"{path}: {type(error).__name__}")
             else:
                 try:
-                    return read(path, response)
+                    return _counted(read, path, response)
                 except CodeRefused as refused:
                     if spends_code and unanswered and refused.errcode in (40029, 40163):
                         raise CodeRefused(
@@ -524,6 +534,16 @@ class WeChatClient:
                     raise httpx2.ReadTimeout("the answer takes too long")
             headers = {"Content-Type": answer.headers.get("Content-Type", "")}
             return httpx2.Response(answer.status_code, headers=headers, content=bytes(content))
+
+
+def _counted(read: Callable[[str, httpx2.Response], Answer], path: str, response: httpx2.Response) -> Answer:
+    try:
+        answer = read(path, response)
+    except WeChatError as error:
+        CALLS.add(path, str(error.errcode) if error.errcode in KNOWN_CODES else "other")
+        raise
+    CALLS.add(path, "ok")
+    return answer
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

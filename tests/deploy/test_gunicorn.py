@@ -19,7 +19,7 @@ from edu_platform.core import problems
 from edu_platform.core.db import db
 from edu_platform.factory.app import create_app
 from tests.campaigns.publishing import draft
-from tests.servers import ROOT, environ_of, installation, web
+from tests.servers import ROOT, children, environ_of, installation, web
 
 
 @pytest.fixture(scope="module")
@@ -238,11 +238,3 @@ def test_workers_share_no_connection_that_their_master_made(settings, postgresql
             seen.setdefault(worker, set()).add(backend)
     shared = len(seen) > len(set().union(*seen.values()))
     assert shared is not forgets, "the second run is the control"
-
-
-def children(pid):
-    return [
-        int(child)
-        for path in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in path.read_text().split()
-    ]

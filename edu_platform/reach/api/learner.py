@@ -15,6 +15,7 @@ from edu_platform.config.settings import Settings
 from edu_platform.core.clock import now
 from edu_platform.core.db import db, reading
 from edu_platform.core.errors import FieldError, Invalid, Unauthenticated
+from edu_platform.core.metrics import Counter
 from edu_platform.core.web import blueprint, read_json
 from edu_platform.people import guards
 from edu_platform.reach.operations.log import Deed, Submission
@@ -41,6 +42,8 @@ _WRONG = {
     "channel": ("unknown_channel", "没有这个渠道。"),
     "dwell_ms": ("bad_dwell", "应为非负整数（毫秒）。"),
 }
+
+BEACONS = Counter("edu_beacons_total", "Beacons told, by what became of them and why.", ("outcome", "reason"))
 
 
 @beacons.post("")
@@ -84,6 +87,10 @@ def send_beacons() -> Response:
         if outcome.gone:
             raise Unauthenticated("登录已失效，请重新登录。", code="token_revoked")
         accepted, duplicate = outcome.accepted, len(outcome.duplicate)
+    BEACONS.add("accepted", "", by=accepted)
+    BEACONS.add("duplicate", "", by=duplicate)
+    for one_refused in refused:
+        BEACONS.add("refused", one_refused["code"])
     body = orjson.dumps({"accepted": accepted, "duplicate": duplicate, "refused": refused})
     return Response(body, mimetype="application/json")
 
