@@ -198,11 +198,8 @@ def test_a_table_says_the_same_as_yaml(root):
         assert (bank.name, bank.title) == ("table", None)
 
 
-def test_a_workbook_is_read_too(root):
-    from edu_platform.library.source import Problems, SourceFile
-    from edu_platform.quizzes.content.banks import read_bank
-
-    rows = [line.split(",") for line in (HEAD + ROWS).strip().split("\n")]
+def workbook(rows):
+    """Rows of text as a workbook of one sheet."""
     cell = '<c t="inlineStr"><is><t>{}</t></is></c>'
     cells = "".join(f"<row>{''.join(map(cell.format, row))}</row>" for row in rows)
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -234,10 +231,30 @@ def test_a_workbook_is_read_too(root):
             "xl/worksheets/sheet1.xml",
             f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
         )
+    return data.getvalue()
+
+
+def test_a_workbook_is_read_too(root):
+    from edu_platform.library.source import Problems, SourceFile
+    from edu_platform.quizzes.content.banks import read_bank
+
+    rows = [line.split(",") for line in (HEAD + ROWS).strip().split("\n")]
     found = Problems()
-    bank = read_bank(SourceFile("questions/table.xlsx", data.getvalue()), found)
+    bank = read_bank(SourceFile("questions/table.xlsx", workbook(rows)), found)
     assert found == []
     assert [source.parsed.ref for source in bank.questions] == ["t-1", "t-2", "t-3", "t-4"]
+
+
+def test_an_address_in_a_workbook_is_found(root):
+    rows = [line.split(",") for line in (HEAD + ROWS).strip().split("\n")]
+    book = root / "questions" / "table.xlsx"
+    book.write_bytes(workbook(rows))
+    assert problems(root) == []
+    rows[4][rows[0].index("解析")] += "想了解的登录 bank.example.com 就行。"
+    book.write_bytes(workbook(rows))
+    assert [(file, "bank.example.com" in reason) for file, _, reason in problems(root)] == [
+        ("questions/table.xlsx", True)
+    ]
 
 
 # Staff

@@ -46,15 +46,26 @@ _ABSOLUTE: Final = re.compile(
 )
 _DOUBTFUL: Final = re.compile(r"最优|首选|唯一|永久")
 """Often claims, often honest words: for the editor to look at."""
+_DOMAIN: Final = (
+    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+"
+    r"(?:com|cn|net|org|gov|edu|info|top|xyz|vip|club|site|shop|cc|app|io|me|co|link|ltd)(?![A-Za-z0-9-])"
+)
 _ADDRESS: Final = re.compile(
-    r"(?<![A-Za-z0-9@._-])(?:https?://)?((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+"
-    r"(?:com|cn|net|org|gov|edu|info|top|xyz|vip|club|site|shop|cc|app|io|me|co|link|ltd))(?![A-Za-z0-9-])",
+    rf"(?P<mail>[a-z0-9._-]+@{_DOMAIN})"
+    rf"|https?://(?P<url>[^\s/?#，。；、！？“”（）()<>]+)"
+    rf"|(?<![A-Za-z0-9@._-])(?P<host>{_DOMAIN})"
+    r"|(?:加\s*(?:微信|QQ|扣扣)|(?:微信|QQ|扣扣)\s*(?:[群号]+|[:：]))[\s群号:：]*"
+    r"(?P<account>[a-z][a-z0-9_-]{5,19}|[1-9]\d{4,10})(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 _WARNING: Final = re.compile(
     "警惕|谨防|当心|小心|提防|防范|不要|不能|不得|不可|不是|不会|不等于|切勿|切莫|别|骗|所谓|虚假|假|为诱饵|声称|谎称|"
     "自称|号称|打着|冒充|拒绝|违法|违规|禁止|误导|陷阱|套路|不存在|没有哪|哪有|凡是|风险提示|可疑|举报|黑产|非法|吗[？?]|谁|问号"
 )
+_NO_WARNING: Final = re.compile(
+    "别(?:人|的|处|家|错过|犹豫|再?等)|特别|分别|级别|性别|区别|不(?:能|要|可|容)错过|不会(?:亏|赔|让您失望)|[放寒暑请]假|假[期日]|谁都"
+)
+"""What holds a warning's sign and warns of nothing, as offers do: 别错过, 不会亏, 暑假特惠."""
 _QUOTED: Final = re.compile(
     r"“[^”\n]{0,200}”|‘[^’\n]{0,200}’|「[^」\n]{0,200}」|『[^』\n]{0,200}』|《[^》\n]{0,100}》"
 )
@@ -63,9 +74,8 @@ _SENTENCE: Final = re.compile(r"[^。！？!?\n]*[。！？!?\n]?")
 _UNIT: Final = r"(?!\s*[元万亿千百个人次天年月日岁份张条款件种户家名位点分秒小米公斤倍%％‰])"
 _NUMBERS: Final = re.compile(
     r"(?<![\dA-Za-z.,，/-])(?:"
-    r"1[3-9]\d{9}|0\d{2,3}[-—]\d{7,8}|[48]00-?\d{3}-?\d{4}|(?:9[56]\d{3}|96\d{4}|12\d{3})"
-    + _UNIT
-    + r")(?![\d.,，]\d|\d)"
+    r"1[3-9]\d[ -]?\d{4}[ -]?\d{4}|[(（]?0\d{2,3}[)）]?[ —-]?\d{4}[ -]?\d{3,4}"
+    r"|[48]00[ -]?\d{3}[ -]?\d{4}|(?:9[56]\d{3}|96\d{4}|12\d{3})" + _UNIT + r")(?![\d.,，]\d|\d)"
     r"|(?<=[拨打致电话线])\s*(1[12]\d)(?!\d)" + _UNIT
 )
 
@@ -142,11 +152,15 @@ def note_duplicates(
 
 
 def note_numbers(passages: Iterable[Passage], problems: Problems, *, hotline: str) -> None:
-    """Note telephone numbers other than the hotline (best written `{hotline}`) and the public lines."""
+    """Note telephone numbers other than the hotline (best written `{hotline}`) and the public lines.
+
+    However they are parted: by spaces, hyphens or brackets, in full-width digits too.
+    """
+    own = {*ALLOWED_NUMBERS, _digits(hotline)}
     for passage in passages:
-        for found in _NUMBERS.finditer(passage.text):
+        for found in _NUMBERS.finditer(_fold(passage.text)):
             number = found[0].strip()
-            if number in ALLOWED_NUMBERS or number == hotline:
+            if _digits(number) in own:
                 continue
             allowed = "、".join(sorted(ALLOWED_NUMBERS))
             reason = f"不能出现电话号码 {number}：客服热线写 {{hotline}}，此外只用 {allowed}"
@@ -155,14 +169,19 @@ def note_numbers(passages: Iterable[Passage], problems: Problems, *, hotline: st
 
 
 def note_addresses(passages: Iterable[Passage], problems: Problems, *, own: str) -> None:
-    """Note web addresses other than those of the host `own`, quoted or not: somebody would type them."""
+    """Note where else than to the host `own` a text leads, quoted or not: somebody would type it.
+
+    Web addresses, mail addresses and accounts of chat programmes.
+    """
     for passage in passages:
         for found in _ADDRESS.finditer(_fold(passage.text)):
-            host = found[1].lower()
-            if own and (host == own or host.endswith(f".{own}")):
+            host = (found["url"] or found["host"] or "").lower().partition(":")[0]
+            if host and own and (host == own or host.endswith(f".{own}")):
                 continue
+            what = "网址" if host else "邮箱" if found["mail"] else "聊天账号"
+            where = host or found["mail"] or found["account"]
             line = passage.line + passage.text.count("\n", 0, found.start())
-            problems.note(passage.file, line, passage.path, f"不能出现网址 {host}：请读者自己找官方渠道")
+            problems.note(passage.file, line, passage.path, f"不能出现{what} {where}：请读者自己找官方渠道")
 
 
 def note_risky(passages: Iterable[Passage], problems: Problems) -> int:
@@ -207,7 +226,7 @@ def _note_words(
         folded = _fold(passage.text)
         quoted = [found.span() for found in _QUOTED.finditer(folded)]
         for sentence in _SENTENCE.finditer(folded):
-            warned = _WARNING.search(sentence[0]) is not None
+            warned = _WARNING.search(_NO_WARNING.sub("", sentence[0])) is not None
             others = [found.span() for found in unless.finditer(folded, *sentence.span())] if unless else []
             for found in words.finditer(folded, *sentence.span()):
                 if _inside(found, others):
@@ -222,6 +241,10 @@ def _note_words(
 
 def _inside(found: re.Match[str], spans: Iterable[tuple[int, int]]) -> bool:
     return any(start <= found.start() and found.end() <= end for start, end in spans)
+
+
+def _digits(number: str) -> str:
+    return "".join(filter(str.isdigit, number))
 
 
 def _fold(text: str) -> str:

@@ -15,6 +15,7 @@ from edu_platform.core.vocabulary import Audience, Right, label
 from edu_platform.library.content.language import (
     Passage,
     note_absolute,
+    note_addresses,
     note_duplicates,
     note_numbers,
     note_risky,
@@ -266,9 +267,17 @@ def _passages(banks: Sequence[BankSource]) -> Iterator[Passage]:
 
 
 def _said(source: QuestionSource) -> list[Passage]:
-    """Return what a question says in its own voice: stem and explanation; options may say what is wrong."""
+    """Return what a question says in its own voice: stem and explanation."""
     texts = (source.parsed.content["stem"], source.parsed.key["explanation"])
     return [Passage(source.file, source.line, source.path, text) for text in texts]
+
+
+def _meant(source: QuestionSource) -> list[Passage]:
+    """Return all that a question stands by: what it says, its right options, and why the others are wrong."""
+    content, key = source.parsed.content, source.parsed.key
+    right = [content["options"][index] for index in key["correct"]] if content["options"] else []
+    texts = [*right, *filter(None, key["whys"])]
+    return [*_said(source), *(Passage(source.file, source.line, source.path, text) for text in texts)]
 
 
 def _all(banks: Sequence[BankSource]) -> Iterator[QuestionSource]:
@@ -308,9 +317,12 @@ class QuestionsSection:
         _note_repeated(banks, problems)
         _note_likeness(banks, problems)
         note_numbers(_passages(banks), problems, hotline=gathered.hotline)
-        said = [passage for source in _all(banks) for passage in _said(source)]
-        note_risky(said, problems)
-        note_absolute(said, problems, gathered.advice)
+        # the lines of a text file are looked at as they are
+        books = [bank for bank in banks if bank.file.endswith(".xlsx")]
+        note_addresses(_passages(books), problems, own=gathered.host)
+        meant = [passage for source in _all(banks) for passage in _meant(source)]
+        note_risky(meant, problems)
+        note_absolute(meant, problems, gathered.advice)
         for source in _all(banks):
             content = source.parsed.content
             note_difficulty(_said(source), content["audiences"], gathered.advice, problems, file=source.file)

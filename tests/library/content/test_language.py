@@ -105,7 +105,8 @@ def test_numbers_that_may_stand(text: str) -> None:
     [
         ("加微信 13812345678 领取", "13812345678"), ("打 021-12345678", "021-12345678"),
         ("拨打 400-880-1234", "400-880-1234"), ("请拨 95588 咨询", "95588"), ("拨打 120 求助", "120"),
-        ("热线 12315", "12315"),
+        ("热线 12315", "12315"), ("请拨 138 1234 5678", "138 1234 5678"), ("请拨 139-1234-5678", "139-1234-5678"),
+        ("拨打 400 880 1234", "400 880 1234"), ("（021）1234 5678", "（021）1234 5678"), ("打１３８１２３４５６７８", "13812345678"),
     ],
 )  # fmt: skip
 def test_other_numbers_are_refused(text: str, number: str) -> None:
@@ -133,6 +134,8 @@ def test_quoting_and_warning_is_what_articles_are_for(text: str) -> None:
     [
         ("这款产品保本保息，欢迎咨询。", "保证收益"), ("本计划１００％安全。", "否认风险"), ("监管认可的好项目。", "冒用权威"),
         ("我们办理全额退保。", "退保黑产"), ("要警惕骗子。这款产品稳赚不赔。", "保证收益"),
+        ("别错过，这款产品保本保息。", "保证收益"), ("暑假特惠，零风险。", "否认风险"), ("不会亏，稳赚。", "保证收益"),
+        ("特别推荐，监管认可。", "冒用权威"),
     ],
 )  # fmt: skip
 def test_an_offer_is_noted_with_line_and_category(text: str, part: str) -> None:
@@ -193,6 +196,9 @@ def test_risky_words_that_are_quoted_are_counted() -> None:
     [
         ("登录 www.example-loan.com 办理", "www.example-loan.com"), ("打开https://a.b.cn/x?y=1看", "a.b.cn"),
         ("他发来“tuibao.top”", "tuibao.top"), ("ＷＷＷ．ＥＸＡＭＰＬＥ．ＣＯＭ", ""), ("见 Bank.Example.ORG", "bank.example.org"),
+        ("登录 http://192.168.1.9:8080/x", "192.168.1.9"), ("打开 https://银行.公司/a", "银行.公司"),
+        ("写信到 xiaowang@example.com", "xiaowang@example.com"), ("加微信 tuibao_888 办理", "tuibao_888"),
+        ("微信号：xiaowang", "xiaowang"), ("QQ 群 12345678", "12345678"),
     ],
 )  # fmt: skip
 def test_addresses_of_others_are_refused_even_in_quotes(text: str, host: str) -> None:
@@ -212,6 +218,9 @@ def test_addresses_of_others_are_refused_even_in_quotes(text: str, host: str) ->
         "示例.公司",
         "article.md",
         "APP 里",
+        "在微信里看，用 QQ browser 也行",
+        "https://edu.example.cn:8443/p/1",
+        "加微信好友之前先想一想",
     ],
 )
 def test_our_own_address_and_what_is_none_may_stand(text: str) -> None:
