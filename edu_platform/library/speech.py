@@ -72,11 +72,11 @@ def _thousands(number: int) -> str:
 
 
 def amount(number: str) -> str:
-    """Say a number as written, with thousands commas and decimals: 1,000.5 → 一千点五."""
+    """Say a number as written, with thousands commas and decimals: 1,000.5 → 一千点五, 2000 → 两千."""
     whole, _, part = number.replace(",", "").partition(".")
     if len(whole) > 1 and whole.startswith("0"):
         return digits(whole) + (f"点{digits(part)}" if part else "")
-    return cardinal(int(whole)) + (f"点{digits(part)}" if part else "")
+    return re.sub("^二(?=[千万亿])", "两", cardinal(int(whole))) + (f"点{digits(part)}" if part else "")
 
 
 def _clock(hour: str, minute: str) -> str:
@@ -123,6 +123,8 @@ def _left_out(found: re.Match[str]) -> str:
 # Before the numbers, while figures are still seen: what a sign means depends on what it stands between.
 _SIGNS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
     (_CIRCLED, _circled),
+    (re.compile(r"^(\d{1,2})[.．、]\s*(?=\D)"), lambda m: f"第{cardinal(int(m[1]))}，"),
+    (re.compile(r"(?<![A-Za-z])([A-Z])[.．]\s*(?=[\u4e00-\u9fff“])"), r"\1，"),
     (re.compile(rf"{_COUNT}\s*(?:→|->|⇒)\s*(?=[\d¥￥])"), "到"),
     (re.compile(r"\s*(?:[→⇒➡➜←↑↓↔]|[-=]>)\s*"), "，"),
     (re.compile(rf"{_COUNT}\s*[×✕✖*]\s*(?=[\d¥￥（(])"), "乘以"),
@@ -169,13 +171,14 @@ _RULES: Final = (
 
 def spoken(text: str) -> str:
     """Return how `text` is said aloud; law articles already in words (第十六条) stay as they are."""
-    text = text.replace("\u3000", " ").strip()
+    text = re.sub(r"\u3000+", "，", text.strip())  # a gap that parts, as in 第二天　租房
     for pattern, say in (*_SIGNS, *_RULES):
         text = pattern.sub(say, text)
     # letters one by one when they are capitals (APP, ATM); words keep their shape
     text = re.sub(r"(?<![A-Za-z])[A-Z]{2,6}(?![A-Za-z])", lambda m: " ".join(m[0]), text)
     text = re.sub(r"(?<![A-Za-z])[Aa]pp(?![A-Za-z])", "A P P", text)
     text = re.sub(r"…+|\.{3,}|—+|–", "，", text)
+    text = re.sub(r"(?<=[元角次个])\s*/\s*(?=[年月日天周次人份个](?![\u4e00-\u9fff]))", "每", text)
     text = re.sub(r"(?<=[\u4e00-\u9fff])\s*/\s*(?=[\u4e00-\u9fff])", "或", text)
     for sign, said in (
         ("～", "到"),
