@@ -5,7 +5,6 @@ A law test holds its answers identical to Flask's, headers included; whatever it
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
@@ -14,10 +13,12 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from edu_platform.config.settings import Settings
 from edu_platform.core.db import db
 from edu_platform.core.logs import log_request
 from edu_platform.core.metrics import count_request
 from edu_platform.factory.headers import protective, request_id_of
+from edu_platform.library import answering
 from edu_platform.library.catalogue import (
     Catalogue,
     Form,
@@ -32,25 +33,23 @@ from edu_platform.library.catalogue import (
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
-_ROUTES = [
-    (re.compile(r"/api/v1/(pieces|columns|vocabulary|home)"), "{0}"),
-    (re.compile(r"/api/v1/pieces/[a-z0-9-]{1,64}"), "/api/v1/pieces/<slug>"),
-    (re.compile(r"/api/v1/pieces/[a-z0-9-]{1,64}/related"), "/api/v1/pieces/<slug>/related"),
-]
 _REASONS = {200: "200 OK", 304: "304 NOT MODIFIED"}
 
 
 class CatalogueFirst:
-    """Answers GET and HEAD from the catalogue's kept answers; passes everything else to `inner`."""
+    """Answers GET and HEAD from the catalogue's kept answers, and GET by making them; passes all else to `inner`."""
 
     def __init__(self, inner: Application, app: Flask) -> None:
         self._inner = inner
+        self._settings: Settings = app.config["EDU"]
         with app.app_context():
             self._catalogue: Catalogue = catalogue_of(db.engine)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         body = self.kept(environ, start_response)
+        if body is None:
+            body = self._made(environ, start_response)
         return self._inner(environ, start_response) if body is None else body
 
     def knows(self, target: str) -> bool:
@@ -66,25 +65,60 @@ class CatalogueFirst:
         if method not in {"GET", "HEAD"} or not path.startswith("/api/v1/"):
             return None
         try:
-            fresh = self._catalogue.cached(f"{path}?{environ.get('QUERY_STRING', '')}", wait=wait)
+            fresh = self._catalogue.cached(_key(environ), wait=wait)
         except SQLAlchemyError:
             return None  # Flask meets the same trouble and answers for it
-        if fresh is None:
+        rule = _rule(path) if fresh is not None else None
+        if fresh is None or rule is None:
             return None
-        route = _route(path)
-        if route is None:
+        return _send(fresh, rule, started, environ, start_response, kept=True)
+
+    def _made(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes] | None:
+        """Make the answer to one request, None when there is anything out of the ordinary, which Flask then says."""
+        started = time.perf_counter()
+        path = environ.get("PATH_INFO", "")
+        if environ["REQUEST_METHOD"] != "GET" or not path.startswith("/api/v1/"):
             return None
-        form = form_of(
-            fresh.answer,
-            if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
-            accept_encoding=environ.get("HTTP_ACCEPT_ENCODING"),
-        )
-        request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
-        headers = _headers(fresh, form, secure=environ.get("wsgi.url_scheme") == "https")
-        start_response(_REASONS[form.status], [*headers, ("X-Request-ID", request_id)])
-        count_request(method, route, form.status, time.perf_counter() - started, kept=True)
-        log_request(method, route, form.status, started, request_id)
-        return [] if method == "HEAD" or form.again else [body_of(fresh.answer, form)]
+        asked = answering.asked(path, environ.get("QUERY_STRING", ""))
+        if asked is None:
+            return None
+        question, arguments, parts = asked
+        try:
+            if self._settings.limits:
+                answering.made_for(environ.get("REMOTE_ADDR") or "127.0.0.1")
+            make = question.make(self._settings, arguments, *parts)
+            fresh = self._catalogue.answer(_key(environ), make, by_reads=question.by_reads(arguments))
+        except Exception as failed:  # noqa: BLE001 - whatever it is, Flask's handlers turn it into an answer
+            environ[answering.FAILED] = failed
+            return None
+        return _send(fresh, question.rule, started, environ, start_response, kept=False)
+
+
+def _key(environ: dict[str, Any]) -> str:
+    return f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
+
+
+def _send(
+    fresh: Fresh,
+    rule: str,
+    started: float,
+    environ: dict[str, Any],
+    start_response: StartResponse,
+    *,
+    kept: bool,
+) -> list[bytes]:
+    form = form_of(
+        fresh.answer,
+        if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
+        accept_encoding=environ.get("HTTP_ACCEPT_ENCODING"),
+    )
+    request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
+    headers = _headers(fresh, form, secure=environ.get("wsgi.url_scheme") == "https")
+    start_response(_REASONS[form.status], [*headers, ("X-Request-ID", request_id)])
+    method = environ["REQUEST_METHOD"]
+    count_request(method, rule, form.status, time.perf_counter() - started, kept=kept)
+    log_request(method, rule, form.status, started, request_id)
+    return [] if method == "HEAD" or form.again else [body_of(fresh.answer, form)]
 
 
 class AtOnce:
@@ -110,8 +144,5 @@ def _headers(fresh: Fresh, form: Form, *, secure: bool) -> Headers:
 
 
 @lru_cache(maxsize=4096)
-def _route(path: str) -> str | None:
-    for pattern, name in _ROUTES:
-        if pattern.fullmatch(path):
-            return path if name == "{0}" else name
-    return None
+def _rule(path: str) -> str | None:
+    return next((known.rule for known in answering.questions if known.pattern.fullmatch(path)), None)

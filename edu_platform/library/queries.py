@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import lru_cache
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+)
 
 from edu_platform.core.vocabulary import Audience, Right
 from edu_platform.library.models import (
@@ -105,6 +118,53 @@ def most_read(found: Select[CatalogueEntry], after: tuple[int, int] | None) -> S
             )
         )
     return found
+
+
+@lru_cache
+def listed(filters: frozenset[str], sort: str | None, *, after: bool, found: bool = False) -> Executable:
+    """Return the statement of a list, made once for each shape: parameters `at`, `most`, the filters by name, `ids`.
+
+    With `after`, it begins after the keys `after_first` (a time, or reads) and `after_id`. `found` keeps the entries
+    with `ids` and adds what marking needs.
+    """
+    chosen = _shape(filters)
+    keys: Any = (bindparam("after_first"), bindparam("after_id")) if after else None
+    by_reads = sort == "most_read"
+    chosen = most_read(chosen, keys) if by_reads else newest(chosen, keys)
+    first: Any = Popularity.reads if by_reads else CatalogueEntry.published_at
+    given: list[Any] = [CatalogueEntry.card, CatalogueEntry.piece_id, first.label("first")]
+    if found:
+        chosen = chosen.where(CatalogueEntry.id.in_(bindparam("ids", expanding=True)))
+        given += [CatalogueEntry.title, CatalogueEntry.text]
+    return chosen.with_only_columns(*given).limit(bindparam("most"))
+
+
+@lru_cache
+def entries_of(filters: frozenset[str]) -> Executable:
+    """Return the statement of the entries `ids` that are visible and pass the filters, with what marking needs."""
+    chosen = _shape(filters).where(CatalogueEntry.id.in_(bindparam("ids", expanding=True)))
+    return chosen.with_only_columns(
+        CatalogueEntry.id, CatalogueEntry.card, CatalogueEntry.title, CatalogueEntry.text
+    )
+
+
+@lru_cache
+def page() -> Executable:
+    """Return the statement of a page: parameters `at` and `slug`."""
+    chosen = visible(cast("Any", bindparam("at"))).where(CatalogueEntry.slug == bindparam("slug"))
+    return (
+        chosen.order_by(CatalogueEntry.visible_from.desc())
+        .limit(1)
+        .with_only_columns(
+            CatalogueEntry.page, CatalogueEntry.page_gzip, CatalogueEntry.etag, CatalogueEntry.etag_gzip
+        )
+    )
+
+
+def _shape(filters: frozenset[str]) -> Select[CatalogueEntry]:
+    return visible(
+        cast("Any", bindparam("at")), **{name: cast("Any", bindparam(name)) for name in sorted(filters)}
+    )
 
 
 def columns() -> Select[Column]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import rjieba
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 DDL: dict[str, list[str]] = {
@@ -126,8 +126,9 @@ def _tsvector(title: str, body: str) -> str:
     return " ".join(f"'{token}':{','.join(kept)}" for token, kept in places.items())
 
 
-def _on_sqlite(session: Session) -> bool:
-    return session.get_bind().dialect.name == "sqlite"
+def _on_sqlite(database: Session | Connection) -> bool:
+    found = database.get_bind() if isinstance(database, Session) else database
+    return found.dialect.name == "sqlite"
 
 
 def put(session: Session, entry_id: int, *, title: str, body: str) -> None:
@@ -151,43 +152,55 @@ def remove(session: Session, entry_id: int) -> None:
     session.execute(text(f"DELETE FROM search_index WHERE {column} = :id"), {"id": entry_id})  # noqa: S608 - one of two words
 
 
-def find(session: Session, asked: Sequence[str]) -> list[Hit]:
+# bm25 of a common word is as small as 1e-6: kept as whole billionths, so that a cursor can name it exactly
+_FIND = {
+    "sqlite": text(
+        "SELECT rowid, rowid IN (SELECT rowid FROM search_index WHERE search_index MATCH :title) AS in_title,"
+        " CAST(round(bm25(search_index, 10.0, 1.0) * 1e9) AS INTEGER) AS score"
+        " FROM search_index WHERE search_index MATCH :whole"
+        " ORDER BY in_title DESC, score, rowid DESC LIMIT :most"
+    ),
+    "postgresql": text(
+        "SELECT entry_id, document @@ CAST(:title AS tsquery) AS in_title,"
+        " CAST(round(-ts_rank(CAST('{0, 0, 0.1, 1}' AS real[]), document, CAST(:whole AS tsquery), 1) * 1e9)"
+        " AS bigint) AS score"
+        " FROM search_index WHERE document @@ CAST(:whole AS tsquery)"
+        " ORDER BY in_title DESC, score, entry_id DESC LIMIT :most"
+    ),
+}
+
+
+def find(database: Session | Connection, asked: Sequence[str], *, most: int | None = None) -> list[Hit]:
     """Return the entries that hold all the words, best first, at most `MOST_HITS`; whether they are visible is not asked."""
     if not asked:
         return []
-    if _on_sqlite(session):
-        rows = session.execute(
-            text(
-                "SELECT rowid, rowid IN (SELECT rowid FROM search_index WHERE search_index MATCH :title),"
-                " bm25(search_index, 10.0, 1.0) AS rank"
-                " FROM search_index WHERE search_index MATCH :whole ORDER BY 2 DESC, rank LIMIT :most"
-            ),
-            {"title": f"{{title}} : ({_fts(asked)})", "whole": _fts(asked), "most": MOST_HITS},
-        )
+    if _on_sqlite(database):
+        name, title, whole = "sqlite", f"{{title}} : ({_fts(asked)})", _fts(asked)
     else:
-        rows = session.execute(
-            text(
-                "SELECT entry_id, document @@ CAST(:title AS tsquery),"
-                " -ts_rank(CAST('{0, 0, 0.1, 1}' AS real[]), document, CAST(:whole AS tsquery), 1) AS rank"
-                " FROM search_index WHERE document @@ CAST(:whole AS tsquery)"
-                " ORDER BY 2 DESC, rank LIMIT :most"
-            ),
-            {"title": _tsquery(asked, "A"), "whole": _tsquery(asked), "most": MOST_HITS},
-        )
-    # bm25 of a common word is as small as 1e-6: kept as whole billionths, so that a cursor can name it exactly
-    hits = [Hit(int(entry), bool(in_title), round(float(rank) * 1e9)) for entry, in_title, rank in rows]
-    return sorted(hits, key=lambda hit: hit.key)
+        name, title, whole = "postgresql", _tsquery(asked, "A"), _tsquery(asked)
+    given = {"title": title, "whole": whole, "most": min(most or MOST_HITS, MOST_HITS)}
+    return [
+        Hit(entry, bool(in_title), rank) for entry, in_title, rank in database.execute(_FIND[name], given)
+    ]
+
+
+class _Folded(dict[int, str]):
+    """Each character as it is compared, found once."""
+
+    def __missing__(self, character: int) -> str:
+        self[character] = found = _normal(chr(character))
+        return found
+
+
+_folded = _Folded()
 
 
 def _spans(value: str, asked: Sequence[str]) -> list[tuple[int, int]]:
     """Return where the words stand in a text, as half-open spans, merged and in order."""
-    normal: list[str] = []
-    origin: list[int] = []
-    for index, character in enumerate(value):
-        for part in _normal(character):
-            normal.append(part)
-            origin.append(index)
-    flat = "".join(normal)
+    flat = value.translate(_folded)
+    origin: Sequence[int] = range(len(value))
+    if len(flat) != len(value):  # no character becomes none, so each became one wherever the lengths agree
+        origin = [index for index, character in enumerate(value) for _ in _folded[ord(character)]]
     found: list[tuple[int, int]] = []
     for word in asked:
         here = list(_occurrences(flat, word))

@@ -10,6 +10,8 @@ from edu_platform.core.db import db
 from edu_platform.core.limits import limiter
 from edu_platform.factory.app import create_app
 from edu_platform.factory.first import CatalogueFirst
+from edu_platform.library import answering
+from edu_platform.library.catalogue import catalogue_of
 from tests.campaigns.publishing import campaign, draft
 
 pytestmark = pytest.mark.database
@@ -17,6 +19,9 @@ PATHS = [
     "/api/v1/pieces",
     "/api/v1/pieces?limit=1&kind=article",
     "/api/v1/pieces?q=%E6%A0%B8%E5%AE%9E",
+    "/api/v1/pieces?q=%E6%A0%B8%E5%AE%9E&sort=newest&audience=elderly",
+    "/api/v1/pieces?q=%E6%A0%B8%E5%AE%9E&limit=1&campaign=now",
+    "/api/v1/pieces?sort=most_read&kind=article&right=property_safety&column=risk-alerts",
     "/api/v1/pieces/first-piece",
     "/api/v1/pieces/first-piece/related",
     "/api/v1/columns",
@@ -88,6 +93,53 @@ def test_the_same_answer_with_and_without_flask(house, path, monkeypatch):
         assert (ours.headers["X-Request-ID"] == "abc") == (headers.get("X-Request-ID") == "abc")
 
 
+ODD = [
+    "/api/v1/pieces?limit=0",
+    "/api/v1/pieces?limit",
+    "/api/v1/pieces?limit=1&limit=2",
+    "/api/v1/pieces?colour=red",
+    "/api/v1/pieces?q=a%00b",
+    "/api/v1/pieces?q=%ff",
+    "/api/v1/pieces?cursor=WzFd",
+    "/api/v1/pieces/first-piece?x=1",
+    "/api/v1/pieces/nothing",
+    "/api/v1/pieces/nothing/related",
+    "/api/v1/pieces/FIRST-PIECE",
+    "/api/v1/home?audience=everybody",
+]
+
+
+@pytest.mark.parametrize("path", [*PATHS, *ODD])
+def test_the_same_answer_is_made_with_and_without_flask(house, path, monkeypatch):
+    with house.app_context():
+        monkeypatch.setattr(catalogue_of(db.engine), "_most", 0)  # nothing is kept
+    client, flask_app, entered = house.test_client(), inner(house), []
+
+    def counting(environ, start_response):
+        entered.append(environ["PATH_INFO"])
+        return flask_app(environ, start_response)
+
+    monkeypatch.setattr(house.wsgi_app, "_inner", counting)
+    for headers in ({}, {"Accept-Encoding": "gzip, identity;q=0"}, {"If-None-Match": "*"}):
+        headers["X-Request-ID"] = "abc"
+        ours = client.get(path, headers=headers)
+        with monkeypatch.context() as without:
+            without.setattr(house, "wsgi_app", flask_app)
+            theirs = client.get(path, headers=headers)
+        assert told(ours) == told(theirs), headers
+    assert bool(entered) == (path in ODD), "only what is out of the ordinary enters Flask"
+
+
+def test_what_was_made_for_nothing_is_counted_once(house, monkeypatch):
+    monkeypatch.setattr(answering, "MADE_FOR_AN_ADDRESS", "3 per minute")
+    client = house.test_client()
+    statuses = [client.get("/api/v1/pieces/nothing").status_code for _ in range(5)]
+    assert statuses == [404, 404, 404, 429, 429]
+    refused = client.get("/api/v1/pieces/nothing")
+    assert 0 < int(refused.headers["Retry-After"]) <= 61
+    assert client.get("/api/v1/pieces/nothing", environ_base={"REMOTE_ADDR": "10.1.1.1"}).status_code == 404
+
+
 def test_what_was_never_asked_goes_to_flask(house):
     client = house.test_client()
     for path in ("/api/v1/pieces/nothing", "/api/v1/pieces?colour=red", "/api/v1/piecesx"):
@@ -96,8 +148,6 @@ def test_what_was_never_asked_goes_to_flask(house):
 
 
 def test_making_answers_is_limited_and_what_is_kept_is_not(house, monkeypatch):
-    from edu_platform.library import answering
-
     monkeypatch.setattr(answering, "MADE_FOR_AN_ADDRESS", "3 per minute")
     client = house.test_client()
     statuses = [client.get(f"/api/v1/pieces?limit={limit}").status_code for limit in range(1, 6)]

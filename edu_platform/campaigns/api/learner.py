@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response
 
 from edu_platform.campaigns.operations import public
 from edu_platform.campaigns.schemas import (
@@ -17,13 +17,13 @@ from edu_platform.campaigns.schemas import (
     PublicCampaignList,
     Scanned,
 )
-from edu_platform.config.settings import Settings
 from edu_platform.core.clock import now
 from edu_platform.core.db import reading
 from edu_platform.core.limits import limiter
 from edu_platform.core.schemas import PageArguments
 from edu_platform.core.web import blueprint
-from edu_platform.library.answering import answer
+from edu_platform.library.answering import answer, answer_question, question
+from edu_platform.library.catalogue import with_session
 from edu_platform.people import guards
 
 campaigns = blueprint("campaigns", prefix="/campaigns", description="活动")
@@ -38,7 +38,7 @@ limiter.exempt(home)  # `library.answering` counts what is made
 @campaigns.response(200, PublicCampaignList)
 def list_campaigns(wanted: dict[str, Any]) -> Response:
     """List the campaigns that are running (or upcoming, or ended)."""
-    return answer(lambda session, at: public.listing(session, at, wanted["when"]))
+    return answer(with_session(lambda session, at: public.listing(session, at, wanted["when"])))
 
 
 @campaigns.get("/<code>")
@@ -48,7 +48,7 @@ def list_campaigns(wanted: dict[str, Any]) -> Response:
 def get_campaign(arguments: dict[str, Any], code: str) -> Response:
     """Return a campaign with the cards of its pieces."""
     del arguments
-    return answer(lambda session, at: public.page(session, at, code))
+    return answer(with_session(lambda session, at: public.page(session, at, code)))
 
 
 @campaigns.get("/<code>/leaderboard")
@@ -67,7 +67,17 @@ def get_leaderboard(paging: dict[str, Any], code: str) -> public.Board:
 def get_channel_code(arguments: dict[str, Any], code: str) -> Response:
     """Say what a scanned scene (`c:7Gk2Qz`, or the bare code) stands for."""
     del arguments
-    return answer(lambda session, at: public.scanned(session, at, code))
+    return answer(with_session(lambda session, at: public.scanned(session, at, code)))
+
+
+_HOME = question(
+    "/api/v1/home",
+    HomeIn(),
+    lambda settings, wanted: with_session(
+        lambda session, at: public.home(session, at, wanted["audience"], hotline=settings.hotline)
+    ),
+    by_reads=lambda _: True,
+)
 
 
 @home.get("")
@@ -76,8 +86,4 @@ def get_channel_code(arguments: dict[str, Any], code: str) -> Response:
 @home.response(200, HomeFeed)
 def get_home(wanted: dict[str, Any]) -> Response:
     """Return the home feed of an audience."""
-    settings: Settings = current_app.config["EDU"]
-    return answer(
-        lambda session, at: public.home(session, at, wanted["audience"], hotline=settings.hotline),
-        by_reads=True,
-    )
+    return answer_question(_HOME, wanted)

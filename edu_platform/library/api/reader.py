@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
-from flask import Response, current_app
+from flask import Response
 
 from edu_platform.config.settings import Settings
 from edu_platform.core.limits import limiter
@@ -24,8 +24,8 @@ from edu_platform.core.vocabulary import (
 )
 from edu_platform.core.web import blueprint
 from edu_platform.library import catalogue, rules
-from edu_platform.library.answering import answer
-from edu_platform.library.catalogue import Wanted
+from edu_platform.library.answering import answer_question, question
+from edu_platform.library.catalogue import Make, Wanted, with_session
 from edu_platform.library.schemas import (
     CardList,
     ColumnList,
@@ -44,16 +44,37 @@ for _room in (pieces, columns, vocabulary):
     limiter.exempt(_room)  # `library.answering` counts what is made
 
 
+def _list(_: Settings, wanted: dict[str, Any]) -> Make:
+    asked = Wanted(**wanted)
+    return lambda connection, at: catalogue.pieces(connection, at, asked)
+
+
+def _page(_: Settings, __: dict[str, Any], slug: str) -> Make:
+    return lambda connection, at: catalogue.page(connection, at, slug)
+
+
+def _related(_: Settings, __: dict[str, Any], slug: str) -> Make:
+    return with_session(lambda session, at: catalogue.related(session, at, slug))
+
+
+_LIST = question(
+    "/api/v1/pieces", PieceFilter(), _list, by_reads=lambda wanted: wanted["sort"] == "most_read"
+)
+_PAGE = question("/api/v1/pieces/<slug>", Nothing(), _page)
+_RELATED = question("/api/v1/pieces/<slug>/related", Nothing(), _related)
+_COLUMNS = question("/api/v1/columns", Nothing(), lambda *_: with_session(catalogue.columns))
+_VOCABULARY = question(
+    "/api/v1/vocabulary", Nothing(), lambda settings, _: lambda *__: orjson.dumps(_words(settings))
+)
+
+
 @pieces.get("")
 @guards.public
 @pieces.arguments(PieceFilter, location="query")
 @pieces.response(200, CardList)
 def list_pieces(wanted: dict[str, Any]) -> Response:
     """List pieces by kind, audience, column, right, campaign or words; newest or most read first, best match with words."""
-    asked = Wanted(**wanted)
-    return answer(
-        lambda session, at: catalogue.pieces(session, at, asked), by_reads=asked.sort == "most_read"
-    )
+    return answer_question(_LIST, wanted)
 
 
 @pieces.get("/<slug>")
@@ -62,8 +83,7 @@ def list_pieces(wanted: dict[str, Any]) -> Response:
 @pieces.response(200, PiecePage)
 def get_piece(arguments: dict[str, Any], slug: str) -> Response:
     """Return a piece in full."""
-    del arguments
-    return answer(lambda session, at: catalogue.page(session, at, slug))
+    return answer_question(_PAGE, arguments, slug)
 
 
 @pieces.get("/<slug>/related")
@@ -72,8 +92,7 @@ def get_piece(arguments: dict[str, Any], slug: str) -> Response:
 @pieces.response(200, RelatedList)
 def list_related(arguments: dict[str, Any], slug: str) -> Response:
     """List what goes with a piece, each with the reason."""
-    del arguments
-    return answer(lambda session, at: catalogue.related(session, at, slug))
+    return answer_question(_RELATED, arguments, slug)
 
 
 @columns.get("")
@@ -82,8 +101,7 @@ def list_related(arguments: dict[str, Any], slug: str) -> Response:
 @columns.response(200, ColumnList)
 def list_columns(arguments: dict[str, Any]) -> Response:
     """List the columns."""
-    del arguments
-    return answer(catalogue.columns)
+    return answer_question(_COLUMNS, arguments)
 
 
 @vocabulary.get("")
@@ -92,16 +110,14 @@ def list_columns(arguments: dict[str, Any]) -> Response:
 @vocabulary.response(200, Vocabulary)
 def get_vocabulary(arguments: dict[str, Any]) -> Response:
     """Return every word of the API with its Chinese name."""
-    del arguments
-    return answer(lambda *_: orjson.dumps(_words()))
+    return answer_question(_VOCABULARY, arguments)
 
 
 def _labelled(words: Iterable[StrEnum]) -> list[dict[str, str]]:
     return [{"value": word.value, "label": label(word)} for word in words]
 
 
-def _words() -> dict[str, Any]:
-    settings: Settings = current_app.config["EDU"]
+def _words(settings: Settings) -> dict[str, Any]:
     return {
         "programme": settings.programme,
         "issuer": settings.issuer,
