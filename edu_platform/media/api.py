@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
@@ -13,11 +14,12 @@ from edu_platform.core.db import reading, writing
 from edu_platform.core.errors import FieldError, Invalid, NotFound
 from edu_platform.core.health import check
 from edu_platform.core.limits import limiter
-from edu_platform.core.schemas import Shape
+from edu_platform.core.schemas import Shape, hostile_character
 from edu_platform.core.vocabulary import Role
 from edu_platform.core.web import blueprint
 from edu_platform.media import uploads
 from edu_platform.media.delivery import deliver
+from edu_platform.media.inspection import HEAD, container_of, is_picture
 from edu_platform.media.models import FileKind, MediaFile
 from edu_platform.media.operations import is_public, key_of
 from edu_platform.media.schemas import FileView
@@ -69,21 +71,33 @@ def allow_large_uploads() -> None:
 @staff.response(201, FileView)
 def upload_file(arguments: dict[str, Any]) -> MediaFile:
     """Upload a picture (decoded and written anew at once) or a film (converted by the worker)."""
-    source = arguments["file"].stream
-    head = source.read(16)
+    source, name = arguments["file"].stream, shown_name(arguments["file"].filename or "")
+    head = source.read(HEAD)
     source.seek(0)
     if not head:
-        raise Invalid([FieldError("file", "文件是空的。", "empty_file")])
+        raise Invalid([FieldError("file", f"{name}是空的。", "empty_file")])
+    kind = FileKind.PICTURE if is_picture(head) else FileKind.FILM
+    if kind is FileKind.FILM and container_of(head) is None:
+        raise Invalid(
+            [
+                FieldError(
+                    "file",
+                    f"{name}既不是 JPEG、PNG、WebP、GIF 图片，也不是 MP4、MOV、WebM、MKV、AVI、FLV、TS 视频"
+                    "（以文件内容为准，与文件名无关）。",
+                    "unknown_type",
+                )
+            ]
+        )
     store = store_of(_settings())
-    with uploads.received(store, source, _kind_of(head)) as upload, writing() as session:
+    with uploads.received(store, source, kind, name) as upload, writing() as session:
         return uploads.keep_received(session, store, upload)
 
 
-def _kind_of(head: bytes) -> FileKind:
-    is_picture = head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8")) or (
-        head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    )
-    return FileKind.PICTURE if is_picture else FileKind.FILM
+def shown_name(given: str) -> str:
+    """Return a file's name as it can be quoted to people: its last part, without hidden characters, not endless."""
+    last = re.split(r"[/\\]", given)[-1]
+    plain = "".join(character for character in last if not hostile_character(character))
+    return f"“{plain[:40]}…”" if len(plain) > 40 else f"“{plain}”" if plain.strip() else "文件"
 
 
 @staff.get("/<digest>")

@@ -1,12 +1,14 @@
 """Looking at what was uploaded, in a child process with little memory and time.
 
-Whatever happens to the child, an error, a crash or its end by the kernel, is one refusal.
+Whatever happens to the child, an error, a crash or its end by the kernel, is one refusal. What a file is, its first
+bytes say, never its name: they choose the one decoder that is tried.
 Run as `python -m edu_platform.media.inspection picture|film|convert SOURCE TARGET`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -19,11 +21,37 @@ from typing import Any
 
 from edu_platform.core.errors import FieldError, Invalid
 
-MEMORY = 1024**3
+MEMORY = {"picture": 512 * 1024**2, "film": 512 * 1024**2, "convert": 4 * 1024**3}
+LARGEST_TARGET = {"picture": 256 * 1024**2, "film": 0, "convert": 8 * 1024**3}
 MOST_PIXELS = 40_000_000
+MOST_WEBP_PIXELS = 24_000_000
+QUICKLY = 8_000_000
+"""Pixels beyond which a PNG is packed in less time rather than in less space."""
 LARGEST_SIDE = 8_000
 LONGEST_FILM_MS = 30 * 60 * 1000
-_ENDING = {"picture": (5, 20), "film": (10, 30), "convert": (1800, 3600)}  # CPU seconds, wall seconds
+_ENDING = {"picture": (5, 20), "film": (5, 30), "convert": (1800, 3600)}  # CPU seconds, wall seconds
+
+
+_CONTAINERS = (
+    (re.compile(rb".{4}(ftyp|moov|mdat|wide|free|skip)", re.DOTALL), "mov"),
+    (re.compile(rb"\x1a\x45\xdf\xa3"), "matroska"),
+    (re.compile(rb"RIFF.{4}AVI ", re.DOTALL), "avi"),
+    (re.compile(rb"FLV\x01"), "flv"),
+    (re.compile(rb"\x47[\x00-\xff]{187}\x47", re.DOTALL), "mpegts"),
+)
+_PICTURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
+HEAD = 189
+"""How many bytes tell what a file is."""
+
+
+def is_picture(head: bytes) -> bool:
+    """Say whether a file that begins so is a JPEG, PNG, GIF or WebP, or says so."""
+    return _PICTURES.match(head) is not None
+
+
+def container_of(head: bytes) -> str | None:
+    """Return the name of the demuxer for a film that begins so; None when it is no film that is taken."""
+    return next((name for beginning, name in _CONTAINERS if beginning.match(head)), None)
 
 
 @dataclass(frozen=True)
@@ -37,16 +65,27 @@ class Facts:
     has_sound: bool = False
 
 
-def inspect_picture(source: Path, target: Path) -> Facts:
-    """Decode a JPEG, PNG, WebP or GIF and write it anew to `target` without metadata; raise `Invalid` on field `file`."""
+def inspect_picture(source: Path, target: Path, name: str = "文件") -> Facts:
+    """Decode a JPEG, PNG, WebP or GIF and write it anew to `target` without metadata.
+
+    Raise `Invalid` on field `file`, calling the file `name`.
+    """
     return _in_child(
-        "picture", source, target, "不是可用的图片：须为 JPEG、PNG 或 WebP，且不超过四千万像素。"
+        "picture",
+        source,
+        target,
+        f"{name}不是可用的图片：可能已损坏；边长须为 16 到 {LARGEST_SIDE} 像素，总像素不超过四千万（WebP 为两千四百万）。",
     )
 
 
-def inspect_film(source: Path) -> Facts:
+def inspect_film(source: Path, name: str = "文件") -> Facts:
     """Probe a film: it must have a picture track that decodes and last at most 30 minutes; raise `Invalid`."""
-    return _in_child("film", source, source, "不是可用的视频：须能播放，且不超过 30 分钟。")
+    return _in_child(
+        "film",
+        source,
+        source,
+        f"{name}不是可用的视频：须有能播放的画面，不超过 30 分钟，画面不超过 4096×2304。",
+    )
 
 
 def convert_film(source: Path, target: Path) -> Facts:
@@ -81,15 +120,26 @@ def _picture(source: Path, target: Path) -> dict[str, Any]:
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     with Image.open(source, formats=["JPEG", "PNG", "WEBP", "GIF"]) as opened:
+        pixels = opened.width * opened.height
         if max(opened.size) > LARGEST_SIDE or min(opened.size) < 16:
             raise ValueError("too large or too small")
+        if opened.format == "WEBP" and pixels > MOST_WEBP_PIXELS:
+            raise ValueError("its decoder holds three copies")
         alpha = "A" in opened.getbands() or "transparency" in opened.info
-        upright = ImageOps.exif_transpose(opened).convert("RGBA" if alpha else "RGB")
-    # A new image has no .info: comments, EXIF, profiles and whatever trailed the file stay behind.
-    clean = Image.new(upright.mode, upright.size)
-    clean.paste(upright)
+        mode = "RGBA" if alpha else "RGB"
+        opened.load()
+        # forty million pixels are 160 MB: there is room for two of them, not for three
+        upright: Image.Image = opened if opened.mode == mode else opened.convert(mode)
+        ImageOps.exif_transpose(upright, in_place=True)
+        # A new image has no .info: comments, EXIF, profiles and whatever trailed the file stay behind.
+        clean = Image.new(mode, upright.size)
+        clean.paste(upright)
+    del upright
     if alpha:
-        clean.save(target, "PNG", optimize=True)
+        if pixels > QUICKLY:
+            clean.save(target, "PNG", compress_level=3)
+        else:
+            clean.save(target, "PNG", optimize=True)
     else:
         clean.save(target, "JPEG", quality=88, optimize=True, progressive=True)
     return {
@@ -99,23 +149,21 @@ def _picture(source: Path, target: Path) -> dict[str, Any]:
     }
 
 
-def _film(source: Path, target: Path) -> dict[str, Any]:
+def _opened(source: Path) -> Any:
     import av
 
+    with source.open("rb") as file:
+        kind = container_of(file.read(HEAD))
+    if kind is None:  # playlists and image sequences would make the child open other files
+        raise ValueError("no container of films")
+    return av.open(str(source), format=kind, options={"protocol_whitelist": "file"})
+
+
+def _film(source: Path, target: Path) -> dict[str, Any]:
     del target
-    # only containers that hold films: playlists and image sequences would make the child open other files
-    with av.open(str(source), format=None, options={"protocol_whitelist": "file"}) as container:
-        if not set(container.format.name.split(",")) & {
-            "mov",
-            "mp4",
-            "matroska",
-            "webm",
-            "avi",
-            "mpegts",
-            "flv",
-        }:
-            raise ValueError(f"a container of kind {container.format.name}")
+    with _opened(source) as container:
         picture = container.streams.video[0]
+        picture.thread_type = "NONE"  # each thread would hold frames of its own
         if container.duration is None or not 0 < container.duration / 1000 <= LONGEST_FILM_MS:
             raise ValueError("no duration, or too long")
         if picture.width * picture.height > 4096 * 2304:
@@ -138,7 +186,7 @@ def _convert(source: Path, target: Path) -> dict[str, Any]:
     width, height = (max(2, round(facts[side] * scale) // 2 * 2) for side in ("width", "height"))
     options = {"preset": "veryfast", "crf": "23", "profile": "main"}
     with (
-        av.open(str(source), options={"protocol_whitelist": "file"}) as reader,
+        _opened(source) as reader,
         av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as writer,
     ):
         seen = reader.streams.video[0]
@@ -174,12 +222,17 @@ _JOBS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
 }
 
 
+def _limit(job: str) -> None:
+    seconds = _ENDING[job][0]
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY[job], MEMORY[job]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_TARGET[job], LARGEST_TARGET[job]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
 def _main() -> int:
     job, source, target = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    seconds = _ENDING[job][0]
-    memory = MEMORY if job == "picture" else 4 * MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    _limit(job)
     with suppress(Exception):
         print(json.dumps(_JOBS[job](source, target)))  # noqa: T201 - the answer to the parent
         return 0

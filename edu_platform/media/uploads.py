@@ -41,16 +41,16 @@ def _spool(source: BinaryIO, folder: Path) -> Path:
 
 
 @contextmanager
-def received(store: Store, source: BinaryIO, kind: FileKind) -> Iterator[Received]:
+def received(store: Store, source: BinaryIO, kind: FileKind, name: str = "文件") -> Iterator[Received]:
     """Decode and re-encode a picture, or probe a film, and put it into the store; raise `Invalid` on field `file`."""
-    with tempfile.TemporaryDirectory(prefix="edu-upload-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="edu-upload-") as scratch:
+        folder = Path(scratch)
         path = _spool(source, folder)
         if kind is FileKind.PICTURE:
-            facts = inspection.inspect_picture(path, folder / "clean")
+            facts = inspection.inspect_picture(path, folder / "clean", name)
             path = folder / "clean"
         else:
-            facts = inspection.inspect_film(path)
+            facts = inspection.inspect_film(path, name)
         with path.open("rb") as file:
             digest, _ = digest_of(file)
             store.put(f"{digest}.{ENDINGS[facts.media_type]}", file, media_type=facts.media_type)

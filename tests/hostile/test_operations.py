@@ -154,6 +154,7 @@ class Trial:
             attempt()
         except Unsatisfiable:  # nothing that can be sent contradicts the description
             assert mode is GenerationMode.NEGATIVE
+            self._run(GenerationMode.POSITIVE, examples, derandomize=derandomize)
 
     def one(self, case: Any, draw: random.Random, way: str) -> None:
         real = self.world.real(self.operation.label)
