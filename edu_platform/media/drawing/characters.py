@@ -15,7 +15,7 @@ from typing import Final
 import skia
 
 from edu_platform.media.drawing import palette
-from edu_platform.media.drawing.motion import Change, clamp, follow, settle, smooth, wave, window
+from edu_platform.media.drawing.motion import Change, clamp, follow, smooth, swing, wave, window
 from edu_platform.media.drawing.palette import INK, fill, stroke
 
 SKIN: Final = 0xFFF6CFA8
@@ -23,6 +23,8 @@ SKIN_SHADE: Final = 0xFFE3AC80
 HAIR: Final = 0xFF2C2F38
 GREY_HAIR: Final = 0xFFD7DAD3
 LINE: Final = 0.115
+SHOULDER: Final = (0.78, -3.32)
+UPPER_ARM: Final = 1.08
 
 REST: Final = (1.16, -1.38)
 HANDS: Final[dict[str, tuple[float, float]]] = {
@@ -45,6 +47,8 @@ OTHER_HAND: Final[dict[str, tuple[float, float]]] = {
     "give": (1.9, -2.35),
     "sign": (1.2, -2.2),
 }
+BENDS: Final[dict[str, float]] = {"phone": 1.0, "look": 1.0, "wave": 1.0, "cheer": 1.0}
+"""In which poses the leading elbow is below the hand, so that the forearm stands (1); in others it is out (-1)."""
 MOODS: Final = ("smile", "flat", "worry", "surprised")
 GESTURES: Final = ("talk", "nod", "shake")
 
@@ -72,6 +76,7 @@ CAST: Final[dict[str, Look]] = {
     "newcomer": Look(palette.AMBER, palette.SKY_DEEP, HAIR, "short", strap=palette.PLUM),
     "daughter": Look(palette.VERMILION, INK, HAIR, "long"),
     "advisor": Look(palette.GREEN_DEEP, INK, HAIR, "long", tie=palette.AMBER),
+    "clerk": Look(0xFF7A8A92, INK, HAIR, "short", tie=palette.VERMILION),
     "stranger": Look(0xFF3B3F4A, HAIR, HAIR, "hidden", collar=0xFF555A66),
 }
 """The recurring characters by name."""
@@ -97,6 +102,7 @@ class Pose:
     walking: float
     hand: tuple[float, float]
     other: tuple[float, float]
+    bends: tuple[float, float]
     tilt: float
     nod: float
     breath: float
@@ -121,16 +127,28 @@ def pose_at(time: float, x: float, acts: Sequence[Act], *, facing: int, size: fl
             start = follow(act.at, x, walks)
             turned = math.copysign(1.0, act.to - start) if act.to != start else turned
     hands = [act for act in acts if act.do in HANDS]
-    hand_x = follow(time, REST[0], [Change(a.at, 0.55, HANDS[a.do][0]) for a in hands], settle)
-    hand_y = follow(time, REST[1], [Change(a.at, 0.55, HANDS[a.do][1]) for a in hands], settle)
+    hand_x = follow(time, REST[0], [Change(a.at, 0.6, HANDS[a.do][0]) for a in hands], swing)
+    hand_y = follow(time, REST[1], [Change(a.at, 0.6, HANDS[a.do][1]) for a in hands], swing)
     rest = (-REST[0], REST[1])
     other_x = follow(
-        time, rest[0], [Change(a.at + 0.05, 0.6, OTHER_HAND.get(a.do, rest)[0]) for a in hands], settle
+        time, rest[0], [Change(a.at + 0.05, 0.6, OTHER_HAND.get(a.do, rest)[0]) for a in hands], swing
     )
     other_y = follow(
-        time, rest[1], [Change(a.at + 0.05, 0.6, OTHER_HAND.get(a.do, rest)[1]) for a in hands], settle
+        time, rest[1], [Change(a.at + 0.05, 0.6, OTHER_HAND.get(a.do, rest)[1]) for a in hands], swing
     )
-    current = next((act for act in reversed(hands) if act.at <= time), None)
+    # An elbow that changed sides at once would be seen to jump.
+    bend = follow(time, -1.0, [Change(a.at, 0.55, BENDS.get(a.do, -1.0)) for a in hands])
+    other_bend = follow(
+        time, 1.0, [Change(a.at + 0.05, 0.6, -1.0 if a.do == "cheer" else 1.0) for a in hands]
+    )
+    started = [act for act in hands if act.at <= time]
+    current = started[-1] if started else None
+    if current is not None:
+        # A hand that rises or falls goes round the shoulder, not through it.
+        begun = HANDS[started[-2].do][1] if len(started) > 1 else REST[1]
+        way = HANDS[current.do][1] - begun
+        if abs(way) > 1:
+            hand_x += 0.27 * abs(way) * math.sin(math.pi * clamp((hand_y - begun) / way))
     doing = current.do if current else "rest"
     since = time - (current.at if current else 0.0)
     lively = smooth(since / 0.5)
@@ -152,10 +170,10 @@ def pose_at(time: float, x: float, acts: Sequence[Act], *, facing: int, size: fl
     )
     if not phone:
         holds = 0.0
-    swing = walking * wave(here / max(1.0, size), 0.62)
+    sway = walking * wave(here / max(1.0, size), 0.62)
     if doing == "rest":
-        hand_x += 0.55 * swing
-        other_x += 0.55 * swing
+        hand_x += 0.55 * sway
+        other_x += 0.55 * sway
     tilt = 2.2 * wave(time, 4.3, seed * 0.37)
     nod = 0.0
     talk = 0.0
@@ -182,6 +200,7 @@ def pose_at(time: float, x: float, acts: Sequence[Act], *, facing: int, size: fl
         walking=walking,
         hand=(hand_x, hand_y),
         other=(other_x, other_y),
+        bends=(bend, other_bend),
         tilt=tilt,
         nod=nod,
         breath=0.035 * wave(time, 3.1, seed * 0.21),
@@ -205,7 +224,10 @@ def _outlined(canvas: skia.Canvas, path: skia.Path, colour: int) -> None:
 def _elbow(
     shoulder: tuple[float, float], hand: tuple[float, float], upper: float, lower: float, bend: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Find the elbow of an arm of two lengths, and the hand as far as the arm reaches."""
+    """Find the elbow of an arm of two lengths, and the hand as far as the arm reaches.
+
+    `bend` says to which side of the line from shoulder to hand the elbow goes, and how far: -1 to 1.
+    """
     dx, dy = hand[0] - shoulder[0], hand[1] - shoulder[1]
     distance = math.hypot(dx, dy) or 1e-6
     reach = min(distance, (upper + lower) * 0.999)
@@ -232,7 +254,7 @@ def draw_figure(canvas: skia.Canvas, who: str, y: float, height: float, pose: Po
     canvas.translate(0, -lift)
     _legs(canvas, look, step, lift)
     canvas.translate(0, pose.breath)
-    _arm(canvas, look, pose.other, side=-1)
+    _arm(canvas, look, pose.other, pose.bends[1], side=-1)
     _torso(canvas, look)
     canvas.save()
     canvas.translate(0, -4.75 + pose.nod)
@@ -241,14 +263,14 @@ def draw_figure(canvas: skia.Canvas, who: str, y: float, height: float, pose: Po
     canvas.restore()
     if pose.holds_phone > 0.05:
         _phone(canvas, pose)
-    _arm(canvas, look, pose.hand, side=1)
+    _arm(canvas, look, pose.hand, pose.bends[0], side=1)
     canvas.restore()
 
 
 def _legs(canvas: skia.Canvas, look: Look, step: float, lift: float) -> None:
-    for side, swing in ((-1, -step), (1, step)):
-        foot_x = side * 0.42 + swing * 0.75
-        raised = max(0.0, swing) * 0.25
+    for side, reach in ((-1, -step), (1, step)):
+        foot_x = side * 0.42 + reach * 0.75
+        raised = max(0.0, reach) * 0.25
         leg = skia.Path()
         leg.moveTo(side * 0.38, -1.75)
         leg.lineTo(foot_x, -0.42 + lift - raised)
@@ -299,9 +321,9 @@ def _torso(canvas: skia.Canvas, look: Look) -> None:
         _outlined(canvas, tie, look.tie)
 
 
-def _arm(canvas: skia.Canvas, look: Look, hand: tuple[float, float], *, side: int) -> None:
-    shoulder = (side * 0.78, -3.32)
-    elbow, reached = _elbow(shoulder, hand, 1.08, 1.08, -side if hand[1] > -4.4 else side)
+def _arm(canvas: skia.Canvas, look: Look, hand: tuple[float, float], bend: float, *, side: int) -> None:
+    shoulder = (side * SHOULDER[0], SHOULDER[1])
+    elbow, reached = _elbow(shoulder, hand, UPPER_ARM, UPPER_ARM, bend)
     path = skia.Path()
     path.moveTo(*shoulder)
     path.lineTo(*elbow)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from edu_platform.media.drawing import stage
 from edu_platform.media.drawing.characters import CAST, GESTURES, HANDS, MOODS, Act
 from edu_platform.media.drawing.illustrations import NAME, Finder, PartsOf
-from edu_platform.media.drawing.lettering import fit_text, missing_characters
+from edu_platform.media.drawing.lettering import missing_characters
 from edu_platform.media.drawing.palette import GROUNDS
 from edu_platform.media.drawing.posters import SAMPLE_HOUSE, House
 from edu_platform.media.drawing.problems import LONGEST_TEXT, Problem, read_number, read_text, shown
@@ -24,6 +24,7 @@ from edu_platform.media.drawing.stage import (
     Move,
     Scene,
     set_caption,
+    set_claim,
     set_plate,
 )
 
@@ -211,10 +212,7 @@ def _read_ending(data: Mapping[str, Any], reader: _Reader) -> Ending:
     if len(claim) > 12:
         reader.refuse("ending.claim", f"不超过 12 个字，现在是 {len(claim)} 个")
     filled = reader.letters(claim, "ending.claim")
-    if (
-        filled
-        and fit_text(filled, WIDTH - 240, 250, largest=128, smallest=60, weight=900, most_lines=2) is None
-    ):
+    if filled and set_claim(filled) is None:
         reader.refuse("ending.claim", "放不下，请改短")
     _check_caption(call, "ending.call", reader)
     ground = reader.choose(value, "ground", list(GROUNDS), "green", "ending")

@@ -24,7 +24,7 @@ from edu_platform.media.drawing import palette, stage
 from edu_platform.media.drawing.film_scripts import FilmScript, check_illustrations
 from edu_platform.media.drawing.frames import Order, drawn_elsewhere
 from edu_platform.media.drawing.illustrations import finder, part_finder
-from edu_platform.media.drawing.lettering import fit_text, set_text
+from edu_platform.media.drawing.lettering import set_text
 from edu_platform.media.drawing.motion import arrive, settle, smooth, wave, window
 from edu_platform.media.drawing.palette import GROUNDS, INK, fill, stroke
 from edu_platform.media.drawing.posters import House
@@ -132,13 +132,10 @@ def _draw_ending(canvas: skia.Canvas, reel: _Reel, time: float) -> None:
         path.close()
         canvas.drawPath(path, fill(palette.mix(ground.base, ground.shade, 0.45)))
     canvas.restore()
-    claim = fit_text(
-        reel.claim, WIDTH - 240, 250, largest=128, smallest=60, weight=900, leading=1.18, most_lines=2,
-        step=4, by_sense=True,
-    )  # fmt: skip
+    claim = stage.set_claim(reel.claim)
     if claim is not None:
         rise = settle(time / 0.7)
-        top = 200 - claim.height / 2 + 60 * (1 - rise)
+        top = 184 - claim.height / 2 + 60 * (1 - rise)
         claim.draw(
             canvas,
             0,

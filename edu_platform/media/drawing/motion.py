@@ -27,6 +27,11 @@ def settle(share: float) -> float:
     return 1 + (pull + 1) * (share - 1) ** 3 + pull * (share - 1) ** 2
 
 
+def swing(share: float) -> float:
+    """Set off gently, overshoot a little and settle: how a hand moves."""
+    return settle(clamp(share) ** 1.6)
+
+
 def arrive(share: float) -> float:
     """Slow down towards the end."""
     return 1 - (1 - clamp(share)) ** 3

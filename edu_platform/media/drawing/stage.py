@@ -136,6 +136,22 @@ def set_caption(text: str) -> Setting | None:
     )
 
 
+def set_claim(text: str) -> Setting | None:
+    """Set what to do in the ending, above the number's pill; None if it is too long."""
+    return fit_text(
+        text,
+        WIDTH - 240,
+        236.0,
+        largest=128.0,
+        smallest=60.0,
+        weight=900,
+        leading=1.18,
+        most_lines=2,
+        step=4.0,
+        by_sense=True,
+    )
+
+
 def set_plate(text: str, width: float, kind: str) -> Setting | None:
     """Set the words of a bubble or a sign into its width."""
     pad = 64.0 if kind == "bubble" else 56.0

@@ -20,9 +20,10 @@ from edu_platform.media.drawing.films import (
     render_film,
 )
 from edu_platform.media.drawing.illustrations import finder, part_finder
+from edu_platform.media.drawing.poster_parts import RIGHTS
 from edu_platform.media.drawing.posters import House
 from edu_platform.media.drawing.problems import CannotDrawError
-from edu_platform.media.drawing.stage import CAPTION_TOP, HEIGHT, set_caption
+from edu_platform.media.drawing.stage import CAPTION_TOP, HEIGHT, set_caption, set_claim
 
 FILMS = sorted((Path(__file__).parents[3] / "content" / "videos").glob("*.yaml"))
 TINY = (160, 90)
@@ -169,10 +170,19 @@ def test_nothing_is_left_of_a_film_that_fails(tmp_path: Path, house: House, illu
     assert list(tmp_path.iterdir()) == []
 
 
-def test_there_are_films_for_every_audience() -> None:
-    found = {name for path in FILMS for name in yaml.safe_load(path.read_text("utf-8"))["audiences"]}
-    assert len(FILMS) >= 3
-    assert found == {"elderly", "youth", "new_customer"}
+def test_there_are_films_for_every_audience_and_every_right() -> None:
+    films = [yaml.safe_load(path.read_text("utf-8")) for path in FILMS]
+    assert len(films) >= 11
+    assert {name for film in films for name in film["audiences"]} == {"elderly", "youth", "new_customer"}
+    assert {name for film in films for name in film["rights"]} == set(RIGHTS)
+    assert {film["rights"][0] for film in films} >= {"free_choice", "fair_dealing", "respect"}
+
+
+def test_a_claim_in_two_lines_stays_clear_of_the_number() -> None:
+    claim = set_claim("条件不公平，您可以说不")
+    assert claim is not None
+    assert len(claim.lines) == 2
+    assert 184 + claim.height / 2 <= 386 - 66 - 12
 
 
 @pytest.mark.parametrize("path", FILMS, ids=lambda path: path.stem)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from itertools import product
+from math import hypot
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edu_platform.media.drawing.characters import HANDS, Act, pose_at
+from edu_platform.media.drawing.characters import HANDS, SHOULDER, UPPER_ARM, Act, _elbow, pose_at
 from edu_platform.media.drawing.motion import Change, arrive, depart, follow, settle, smooth, window
 
 
@@ -25,6 +28,25 @@ def test_easings_begin_and_end_where_they_should() -> None:
 def test_nothing_jumps(raw: list[tuple[float, float, float]], time: float) -> None:
     changes = [Change(*change) for change in sorted(raw)]
     assert abs(follow(time, 0.0, changes) - follow(time + 0.001, 0.0, changes)) < 8
+
+
+def test_no_limb_jumps_from_one_pose_to_another() -> None:
+    def joints(acts: list[Act], time: float) -> list[tuple[float, float]]:
+        pose = pose_at(time, 0.0, acts, facing=1, size=400, seed=1)
+        found: list[tuple[float, float]] = []
+        for side, hand, bend in ((1, pose.hand, pose.bends[0]), (-1, pose.other, pose.bends[1])):
+            found += _elbow((side * SHOULDER[0], SHOULDER[1]), hand, UPPER_ARM, UPPER_ARM, bend)
+        return found
+
+    for first, second in product(HANDS, HANDS):
+        acts = [Act(first, -1.0), Act(second, 1.0)]
+        before = joints(acts, 0.95)
+        for frame in range(24, 46):
+            now = joints(acts, frame / 24)
+            for (x, y), (u, v) in zip(before, now, strict=True):
+                # head radii a frame; an elbow that changes sides at once goes 2 and more
+                assert hypot(x - u, y - v) < 1.75, (first, second, frame)
+            before = now
 
 
 def test_a_figure_raises_its_phone_blinks_speaks_and_walks() -> None:
