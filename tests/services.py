@@ -52,7 +52,11 @@ def s3(folder: Path) -> Iterator[int]:
         "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
         "actions": ["Admin", "Read", "Write", "List"],
     }
-    config.write_text(json.dumps({"identities": [identity]}))
+    anybody = {
+        "name": "anonymous",
+        "actions": [f"Read:{BUCKET}/public/*"],
+    }  # as the operator's guide asks for
+    config.write_text(json.dumps({"identities": [identity, anybody]}))
     ports = _free_ports(4)
     server = subprocess.Popen(
         [

@@ -25,9 +25,10 @@ from gunicorn.http.body import LengthReader
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, TConn, ThreadWorker
 
 LARGEST_HEAD = 8192
+LARGEST_LEFT = 1 << 30
 _BEGINS, _ENDS = b"GET /", b"\r\n\r\n"
 _STATUSES = {
     errors.LimitRequestLine: 414,
@@ -127,6 +128,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
+        """Read what the application left of a body, however much it is, while the time lasts.
+
+        Closing over unread bytes resets the connection, and the refusal just sent is lost to whoever still sends.
+        """
+        if not keepalive:
+            return False
+        deadline = time.monotonic() + DEFAULT_WORKER_DATA_TIMEOUT
+        return bool(conn.parser.finish_body(deadline=deadline, max_bytes=LARGEST_LEFT))
 
     # ---- the short way
 

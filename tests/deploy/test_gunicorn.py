@@ -196,6 +196,17 @@ def test_what_never_reaches_the_application_is_refused_in_its_words(running, sta
     assert "canary" not in log.read_text()
 
 
+def test_a_refusal_reaches_whoever_is_still_sending(running):
+    """A body that the application did not read is read all the same: closing over it would reset the connection."""
+    port, _, _ = running
+    with socket.create_connection(("127.0.0.1", port), 10) as line:
+        head = f"POST /api/v1/staff/media HTTP/1.1\r\nHost: a\r\nContent-Length: {4 << 20}\r\n\r\n"
+        line.sendall(head.encode() + bytes(2 << 20))
+        time.sleep(0.3)
+        line.sendall(bytes(2 << 20))
+        assert line.recv(65536).startswith(b"HTTP/1.1 401 ")
+
+
 def test_nobody_but_a_trusted_proxy_says_what_the_scheme_is(running):
     port, _, _ = running
     _, headers = asked(port, "/healthz", **{"X-Forwarded-Proto": "https"})
