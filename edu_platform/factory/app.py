@@ -14,6 +14,7 @@ from edu_platform.core.api import health
 from edu_platform.core.limits import limit_settings, limiter
 from edu_platform.core.sealing import KeyRing
 from edu_platform.factory import rooms
+from edu_platform.factory.files_first import FilesFirst
 from edu_platform.factory.first import AtOnce, CatalogueFirst
 from edu_platform.factory.headers import DOCS_POLICY, protective, request_id_of
 from edu_platform.factory.side_door import SideDoor
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> Flask:
     _headers(app)
     app.register_blueprint(health)
     rooms.move_in(app)
-    first = CatalogueFirst(app.wsgi_app, app)
+    first = CatalogueFirst(FilesFirst(app.wsgi_app, settings), app)
 
     def entered(inner: Any) -> Any:
         """Put before `inner` what every request passes, the kept ones too."""

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import orjson
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from edu_platform.media.errors import StoreAway
 from edu_platform.media.models import DerivedFile, FileKind, FileState, MediaFile, PublicLink
-from edu_platform.media.storage import CHUNK, Store
+from edu_platform.media.storage import CHUNK, NoSuchFile, Store
 
+STRAYS_AFTER = 900.0
+"""Seconds after which a file that nobody holds is taken out of public reach, if it got there."""
 ENDINGS = {
     "image/jpeg": "jpg",
     "image/png": "png",
@@ -21,6 +26,7 @@ ENDINGS = {
     "video/mp4": "mp4",
     "text/vtt": "vtt",
 }
+MEDIA_TYPES = {ending: media_type for media_type, ending in ENDINGS.items()}
 
 
 def key_of(file: MediaFile) -> str:
@@ -142,6 +148,7 @@ def show_files(session: Session, store: Store, *, holder: str, digests: Iterable
         if file.id not in held:
             session.add(PublicLink(holder=holder, file_id=file.id))
             store.publish(key_of(file))
+            _remember(session, store, file)
     session.flush()  # `is_public` and `hide_files` ask the table
 
 
@@ -152,10 +159,60 @@ def hide_files(session: Session, store: Store, *, holder: str, digests: Iterable
     still = set(session.scalars(select(PublicLink.file_id).where(PublicLink.file_id.in_(files))))
     for file_id in files.keys() - still:
         store.unpublish(key_of(files[file_id]))
+        _remember(session, store, files[file_id])
 
 
 def _files(session: Session, digests: Iterable[str]) -> list[MediaFile]:
     return list(session.scalars(select(MediaFile).where(MediaFile.digest.in_(list(digests)))))
+
+
+# ---- the public folder follows the table: it changes with the transaction, and goes back with it
+
+_CHANGED = "public_files_changed"
+
+
+def _remember(session: Session, store: Store, file: MediaFile) -> None:
+    engine = session.connection().engine
+    session.info.setdefault(_CHANGED, []).append((engine, store, file.digest, key_of(file)))
+
+
+@event.listens_for(Session, "after_commit")
+def _is_settled(session: Session) -> None:
+    session.info.pop(_CHANGED, None)
+
+
+@event.listens_for(Session, "after_rollback")
+def _take_back(session: Session) -> None:
+    """Let the store say again what the table says; what fails here is found by `mend_public`."""
+    for engine, store, digest, key in session.info.pop(_CHANGED, ()):
+        with suppress(SQLAlchemyError, StoreAway, NoSuchFile, OSError), Session(engine) as other:
+            if is_public(other, digest) is None:
+                store.unpublish(key)
+            else:
+                store.publish(key)
+
+
+def mend_public(session: Session, store: Store, *, at: float, older_than: float = STRAYS_AFTER) -> list[str]:
+    """Publish what should be public and is not, unpublish what should not; return the keys (a crash leaves such).
+
+    A file that became public in the last `older_than` seconds may belong to a transaction that is not yet over.
+    """
+    wanted = select(MediaFile).where(MediaFile.id.in_(select(PublicLink.file_id)))
+    there = store.published()
+    files = {key_of(file): file for file in session.scalars(wanted)}
+    mended = []
+    for key in files.keys() - there.keys():
+        # under lock: somebody may be withdrawing it at this moment
+        link = select(PublicLink.id).where(PublicLink.file_id == files[key].id).with_for_update()
+        if session.scalars(link).first() is not None:
+            with suppress(NoSuchFile):  # its bytes are lost, which a page shows better than this job
+                store.publish(key)
+                mended.append(key)
+    for key in there.keys() - files.keys():
+        if at - there[key] >= older_than:
+            store.unpublish(key)
+            mended.append(key)
+    return sorted(mended)
 
 
 def is_public(session: Session, digest: str) -> MediaFile | None:

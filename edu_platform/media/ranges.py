@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 MOST_RANGES = 8
@@ -31,6 +31,10 @@ class Span:
 
 class Unsatisfiable(Exception):
     """None of the ranges lies inside the file: 416."""
+
+
+class Changed(Exception):
+    """It is not the version that `If-Match` names: 412."""
 
 
 def spans_of(header: str | None, size: int) -> list[Span] | None:
@@ -97,6 +101,26 @@ def matches(header: str, etag: str, *, weak: bool) -> bool:
     if header.strip() == "*":
         return True
     return any(f'"{tag[2]}"' == etag and (weak or not tag[1]) for tag in _TAG.finditer(header))
+
+
+def wanted(
+    method: str, given: Callable[[str], str | None], *, etag: str, size: int
+) -> tuple[int, list[Span]]:
+    """Return the status (200, 206 or 304) and, with 206, the spans that a request wants of a file.
+
+    `given` returns a header's value by name. Raise `Changed` or `Unsatisfiable`.
+    """
+    if_match, if_none_match = given("If-Match"), given("If-None-Match")
+    if if_match is not None and not matches(if_match, etag, weak=False):
+        raise Changed
+    if if_none_match is not None and matches(if_none_match, etag, weak=True):
+        return 304, []
+    # RFC 9110 §14.2: a Range field of any method but GET is ignored
+    asked = given("Range") if method == "GET" else None
+    if asked is None or not range_holds(given("If-Range"), etag):
+        return 200, []
+    spans = spans_of(asked, size)
+    return (200, []) if spans is None else (206, spans)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -46,6 +47,10 @@ class Store(Protocol):
 
     def unpublish(self, key: str) -> None:
         """Undo `publish`."""
+        ...
+
+    def published(self) -> dict[str, float]:
+        """Return the keys that are published, each with when that was (seconds since 1970)."""
         ...
 
     def check(self) -> None:
@@ -141,6 +146,21 @@ class FolderStore:
         """Remove the link."""
         (self._public / key).unlink(missing_ok=True)
 
+    def published(self) -> dict[str, float]:
+        """Return the links, each with when it was made: a link more is a change of the file's own entry."""
+        try:
+            with os.scandir(self._public) as links:
+                return {link.name: link.stat().st_ctime for link in links}
+        except FileNotFoundError:
+            return {}
+
+    def open_published(self, key: str) -> FileIO:
+        """Open a published file; raise `NoSuchFile`."""
+        try:
+            return FileIO(self._public / key)
+        except OSError as gone:
+            raise NoSuchFile(key) from gone
+
     def check(self) -> None:
         """Write and remove a small file."""
         self._files.mkdir(parents=True, exist_ok=True)
@@ -217,6 +237,18 @@ class S3Store:
         """Remove the public copy."""
         with _asking(key):
             self._client.delete_object(Bucket=self._bucket, Key=f"public/{key}")
+
+    def published(self) -> dict[str, float]:
+        """List the public copies."""
+        with _asking("public/"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix="public/"
+            )
+            return {
+                found["Key"].removeprefix("public/"): found["LastModified"].timestamp()
+                for page in pages
+                for found in page.get("Contents", ())
+            }
 
     def check(self) -> None:
         """Ask for the bucket."""

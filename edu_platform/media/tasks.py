@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
+import structlog
 from flask import current_app
 
 from edu_platform.core.db import reading, writing
 from edu_platform.core.errors import Invalid
-from edu_platform.core.jobs import job
+from edu_platform.core.jobs import every, job
 from edu_platform.media import inspection
 from edu_platform.media.models import FileKind, FileState, MediaFile
-from edu_platform.media.operations import keep
+from edu_platform.media.operations import keep, mend_public
 from edu_platform.media.signals import FileFinished, file_finished
 from edu_platform.media.storage import store_of
 from edu_platform.media.uploads import fetch
@@ -53,3 +55,13 @@ def convert_film(file_id: int) -> None:
             if finished.id != file.id:
                 file.successor_id = finished.id
             file_finished.send(session, FileFinished(file.id, file.digest))
+
+
+@every(300, "media.mend_public")
+def mend_the_public_folder() -> None:
+    """Bring the public folder back to what the table says, after a crash between the two."""
+    store = store_of(current_app.config["EDU"])
+    with writing() as session:
+        mended = mend_public(session, store, at=time.time())
+    if mended:
+        structlog.get_logger("media").warning("public_files_mended", files=len(mended))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import select
@@ -21,14 +22,19 @@ from gunicorn.config import Config
 from gunicorn.workers.gthread import PollableMethodQueue, TConn
 
 from edu_platform.config.settings import Settings
-from edu_platform.core.db import db
+from edu_platform.core.db import db, writing
 from edu_platform.core.migration import upgrade
 from edu_platform.factory.app import create_app
 from edu_platform.factory.serving import Worker
+from edu_platform.media.models import FileKind
+from edu_platform.media.operations import keep, show_files
+from edu_platform.media.storage import store_of
 from tests.campaigns.publishing import draft
 
 ROOT = Path(__file__).parents[2]
 LIST, PAGE = "/api/v1/pieces", "/api/v1/pieces/first-piece"
+FILM = bytes(range(256)) * 4000
+FILM_PATH = f"/media/{hashlib.sha256(FILM).hexdigest()}.mp4"
 OURS = "deploy/gunicorn.conf.py"
 PLAIN = """
 from pathlib import Path
@@ -62,6 +68,10 @@ def environ(tmp_path_factory):
     for slug in ("first-piece", "second-piece"):
         draft(app, slug)
     with app.app_context():
+        with writing() as session:
+            store = store_of(settings)
+            file = keep(session, store, FILM, kind=FileKind.FILM, media_type="video/mp4")
+            show_files(session, store, holder="piece:1", digests=[file.digest])
         db.session.remove()
         db.engine.dispose()
     return made
@@ -188,6 +198,17 @@ def test_the_wire_carries_what_gthread_sends(ours, theirs, name):
     mine, other = exchange(ours, ODD[name], wait=wait), exchange(theirs, ODD[name], wait=wait)
     assert same(mine) == same(other)
     assert mine.startswith(b"HTTP/1.")
+
+
+def test_a_film_is_sent_by_the_kernel_whole_and_in_part(ours):
+    whole = get(ours, FILM_PATH)
+    assert whole.partition(b"\r\n\r\n")[2] == FILM
+    found, asked = (
+        exchange(ours, [head(FILM_PATH, "Range: bytes=1000-600999"), LAST], wait=0.1),
+        FILM[1000:601000],
+    )
+    _, _, rest = found.partition(b"\r\n\r\n")
+    assert rest.startswith(asked + b"HTTP/1.1 404"), "the connection goes on after the part"
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The folder and a real S3 server keep the same promises."""
 
 import io
+import time
 from dataclasses import replace
 
 import pytest
@@ -56,7 +57,9 @@ def test_publishing_and_forgetting(store):
     store.put(KEY, io.BytesIO(b"x"), media_type="text/plain")
     store.publish(KEY)
     store.publish(KEY)
+    assert [(key, abs(since - time.time()) < 60) for key, since in store.published().items()] == [(KEY, True)]
     store.unpublish(KEY)
+    assert store.published() == {}
     store.unpublish(KEY)
     store.delete(KEY)
     store.delete(KEY)
