@@ -165,7 +165,8 @@ def test_no_name_leads_anywhere(upload, client, editor, settings, tmp_path):
     before = set(settings.data_dir.parent.rglob("*"))
     for name in files.NAMES:
         answer = upload(files.picture("PNG"), name.encode("utf-8", "replace").decode())
-        assert answer.status_code == 201, (name, answer.json)
+        # a line's end ends the part's header: what follows it is no file
+        assert answer.status_code == (422 if "\r" in name else 201), (name, answer.json)
         assert "Set-Cookie" not in answer.headers
         bad = upload(b"nonsense", name.encode("utf-8", "replace").decode())
         assert bad.status_code == 422
