@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edu_platform.quizzes.rules.questions import parse
-from edu_platform.quizzes.rules.tells import tell_problems, tells, tells_line
+from edu_platform.quizzes.rules.tells import Lead, tell_problems, tells, tells_line
 from tests.quizzes.conftest import fill_in, multiple, single, true_false
 
 EVEN = [0, 1, 2, 3] * 5
@@ -34,13 +34,13 @@ def measured(raws):
 
 def test_options_of_one_length_give_nothing_away():
     even = bank(EVEN)
-    assert (even.longest, even.shortest, even.chance, even.rank) == (0.25, 0.25, 0.25, 0.5)
+    assert (even.single, even.rank) == (Lead(0.25, 0.25, 0.25), 0.5)
     assert tell_problems(even) == []
 
 
 def test_a_few_that_stand_out_give_nothing_away():
     few = bank(EVEN, longest=1, shortest=1)
-    assert few.longest == few.shortest == 1 / 20 + 18 / 20 / 4
+    assert few.single.longest == few.single.shortest == 1 / 20 + 18 / 20 / 4
     assert few.rank == 0.5
     assert tell_problems(few) == []
 
@@ -88,7 +88,7 @@ def test_second_longest_most_of_the_time_is_found_by_its_rank():
     shortest, longest = (1, 2, 3, 4, 5, 6), (6, 1, 2, 3, 4, 5)
     second = (5, 1, 2, 3, 4, 6)
     seen = lengths(24, longest, second, second, shortest, second, second)
-    assert seen.longest == seen.shortest == pytest.approx(1 / 6)
+    assert seen.single.longest == seen.single.shortest == pytest.approx(1 / 6)
     assert seen.rank == pytest.approx(1 / 6 + 4 / 6 * 4 / 5)
     assert [reason[:14] for reason in tell_problems(seen)] == ["单选题的正确选项总是偏长（按"]
     third = (4, 1, 2, 3, 5, 6)
@@ -106,6 +106,18 @@ def test_places_judgements_and_multiples_have_habits_too():
     assert tell_problems(measured(varied)) == []
 
 
+def test_ticking_the_longest_of_multiple_choices_is_measured_too():
+    raws = [multiple(f"m-{number}", (0, 2) if number % 2 else (0, 1, 3)) for number in range(12)]
+    for raw in raws:
+        raw["options"][0]["text"] += "，写得长"  # always right
+    seen = measured(raws)
+    assert seen.multiple.longest == 1
+    assert seen.multiple.chance == pytest.approx(5 / 8)
+    found = tell_problems(seen)
+    assert len(found) == 1
+    assert "多选题总挑最长的选项，100% 能对，随便挑是 62%" in found[0]
+
+
 def test_a_few_questions_say_nothing_about_a_habit():
     assert tell_problems(bank([0] * 11, longest=11)) == []
     assert tell_problems(bank([0] * 12, longest=12))
@@ -116,6 +128,6 @@ def test_what_was_measured_is_said_in_a_line():
     raws = [single("q-1", 0), single("q-2", 1), true_false("q-3"), multiple("q-4"), fill_in("q-5")]
     assert tells_line(measured(raws)) == (
         "单选 2 道，总挑最长的能对 25%、最短的 25%（随便挑 25%），长短排在 50% 处，位置 A 50%、B 50%；"
-        "判断 1 道，100% 为对；多选 1 道，正确 2 项的 1 道"
+        "判断 1 道，100% 为对；多选 1 道，总挑最长的能对 50%、最短的 50%（随便挑 50%），正确 2 项的 1 道"
     )
     assert tells_line(measured([fill_in("q-1")])) == "只有填空题"

@@ -49,11 +49,14 @@ def test_length_and_place_lead_nowhere(shipped):
     enough = {name: seen for name, seen in measured.items() if seen.singles >= LEAST_TO_MEASURE}
     assert len(enough) >= 14
     for name, seen in enough.items():
-        assert 0.2 <= seen.longest <= 0.3, name
-        assert 0.2 <= seen.shortest <= 0.3, name
+        assert 0.2 <= seen.single.longest <= 0.3, name
+        assert 0.2 <= seen.single.shortest <= 0.3, name
         assert 0.4 <= seen.rank <= 0.6, name
         assert max(seen.places) <= 0.35, name
     assert 0.45 <= measured["whole"].true <= 0.55
+    ticked = measured["whole"].multiple
+    assert abs(ticked.longest - ticked.chance) < 0.05
+    assert abs(ticked.shortest - ticked.chance) < 0.05
 
 
 def test_every_drawn_quiz_has_twice_its_length_to_draw_from(shipped):

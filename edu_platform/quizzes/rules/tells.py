@@ -23,45 +23,51 @@ MOST_RANK_DRIFT: Final = 0.1
 MOST_PLACE_DRIFT: Final = 0.1
 MOST_TRUE_DRIFT: Final = 0.1
 MOST_SAME_RIGHTS: Final = 0.7
+MOST_DRIFT_OF_MULTIPLES: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Where length leads: how often the longest option is right, and the shortest, drawing lots among equals.
+
+    `chance` is how often an option that was drawn by lot among all is.
+    """
+
+    longest: float
+    shortest: float
+    chance: float
 
 
 @dataclass(frozen=True)
 class Tells:
     """What was measured of a set of questions.
 
-    Of single choices: `longest` and `shortest` are how often somebody who always takes the longest or the shortest
-    option would be right, drawing lots among equals, and `chance` how often somebody who draws lots among all;
-    `rank` is the mean place of the right option among its own by length, 0 the shortest, 1 the longest, equals
-    sharing theirs; `places` is the share of each place in the file that holds the right one. Of judgements: the share
-    that is `true`. Of multiple choices: how many of them have so many right options, `rights`.
+    Of single choices: where length leads; `rank` is the mean place of the right option among its own by length, 0 the
+    shortest, 1 the longest, equals sharing theirs; `places` is the share of each place in the file that holds the right
+    one. Of judgements: the share that is `true`. Of multiple choices: where length leads one who ticks the longest, or
+    the shortest; how many of them have so many right options, `rights`.
     """
 
     singles: int
-    longest: float
-    shortest: float
-    chance: float
+    single: Lead
     rank: float
     places: Sequence[float]
     judgements: int
     true: float
     multiples: int
+    multiple: Lead
     rights: Mapping[int, int]
 
 
 def tells(questions: Collection[Parsed]) -> Tells:
     """Measure how far length, place and habit give right answers away."""
     of = {type_: [q for q in questions if q.content["type"] == type_] for type_ in QuestionType}
-    longest = shortest = chance = rank = 0.0
+    rank = 0.0
     places = [0] * MOST_OPTIONS
     for question in of[QuestionType.SINGLE]:
         right = question.key["correct"][0]
         lengths = [len(text) for text in question.content["options"]]
         own = lengths[right]
-        if own == max(lengths):
-            longest += 1 / lengths.count(own)
-        if own == min(lengths):
-            shortest += 1 / lengths.count(own)
-        chance += 1 / len(lengths)
         shorter, equal = sum(n < own for n in lengths), lengths.count(own) - 1
         rank += (shorter + equal / 2) / (len(lengths) - 1)
         places[right] += 1
@@ -71,16 +77,27 @@ def tells(questions: Collection[Parsed]) -> Tells:
     each = max(singles, 1)
     return Tells(
         singles=singles,
-        longest=longest / each,
-        shortest=shortest / each,
-        chance=chance / each,
+        single=_lead(of[QuestionType.SINGLE]),
         rank=rank / each,
         places=[place / each for place in places],
         judgements=len(judged),
         true=sum(judged) / max(len(judged), 1),
         multiples=rights.total(),
+        multiple=_lead(of[QuestionType.MULTIPLE]),
         rights=dict(sorted(rights.items())),
     )
+
+
+def _lead(questions: Sequence[Parsed]) -> Lead:
+    longest = shortest = chance = 0.0
+    for question in questions:
+        lengths = [len(text) for text in question.content["options"]]
+        right = [lengths[index] for index in question.key["correct"]]
+        longest += right.count(max(lengths)) / lengths.count(max(lengths))
+        shortest += right.count(min(lengths)) / lengths.count(min(lengths))
+        chance += len(right) / len(lengths)
+    of = max(len(questions), 1)
+    return Lead(longest / of, shortest / of, chance / of)
 
 
 def tell_problems(measured: Tells) -> list[str]:
@@ -91,18 +108,8 @@ def tell_problems(measured: Tells) -> list[str]:
 def _of_singles(measured: Tells) -> list[str]:
     if measured.singles < LEAST_TO_MEASURE:
         return []
-    found = []
-    one, chance = 1 / measured.singles, measured.chance
-    for what, share in (("最长", measured.longest), ("最短", measured.shortest)):
-        if abs(share - chance) > MOST_DRIFT + one:
-            often, remedy = (
-                ("不读题也能猜中", "请把干扰项写得一样长")
-                if share > chance
-                else ("见到就能排除", "请让几道题的正确选项" + what)
-            )
-            found.append(
-                f"单选题总挑{what}的选项，{share:.0%} 能对，随便挑是 {chance:.0%}，相差太多：{often}，{remedy}。"
-            )
+    one, chance = 1 / measured.singles, measured.single.chance
+    found = _of_lead("单选题", measured.single, MOST_DRIFT + one)
     if not found and abs(measured.rank - 0.5) > MOST_RANK_DRIFT + one:
         longer = "偏长" if measured.rank > 0.5 else "偏短"
         found.append(
@@ -114,6 +121,21 @@ def _of_singles(measured: Tells) -> list[str]:
     return found
 
 
+def _of_lead(kind: str, lead: Lead, most: float) -> list[str]:
+    found = []
+    for what, share in (("最长", lead.longest), ("最短", lead.shortest)):
+        if abs(share - lead.chance) > most:
+            often, remedy = (
+                ("不读题也能猜中", "请把干扰项写得一样长")
+                if share > lead.chance
+                else ("见到就能排除", "请让几道题的正确选项" + what)
+            )
+            found.append(
+                f"{kind}总挑{what}的选项，{share:.0%} 能对，随便挑是 {lead.chance:.0%}，相差太多：{often}，{remedy}。"
+            )
+    return found
+
+
 def _of_others(measured: Tells) -> list[str]:
     found = []
     if measured.judgements >= LEAST_TO_MEASURE:
@@ -121,6 +143,7 @@ def _of_others(measured: Tells) -> list[str]:
         if drift > MOST_TRUE_DRIFT + 1 / measured.judgements:
             found.append(f"判断题有 {measured.true:.0%} 答案是“对”，宜对错各半。")
     if measured.multiples >= LEAST_TO_MEASURE:
+        found += _of_lead("多选题", measured.multiple, MOST_DRIFT_OF_MULTIPLES + 1 / measured.multiples)
         many, questions = max(measured.rights.items(), key=lambda pair: pair[1])
         share = questions / measured.multiples
         if share > MOST_SAME_RIGHTS:
@@ -136,12 +159,16 @@ def tells_line(measured: Tells) -> str:
             f"{letter} {share:.0%}" for letter, share in zip("ABCDEF", measured.places, strict=False) if share
         )
         parts.append(
-            f"单选 {measured.singles} 道，总挑最长的能对 {measured.longest:.0%}、最短的 {measured.shortest:.0%}"
-            f"（随便挑 {measured.chance:.0%}），长短排在 {measured.rank:.0%} 处，位置 {places}"
+            f"单选 {measured.singles} 道，{_lead_line(measured.single)}，"
+            f"长短排在 {measured.rank:.0%} 处，位置 {places}"
         )
     if measured.judgements:
         parts.append(f"判断 {measured.judgements} 道，{measured.true:.0%} 为对")
     if measured.multiples:
         rights = "、".join(f"{many} 项的 {questions} 道" for many, questions in measured.rights.items())
-        parts.append(f"多选 {measured.multiples} 道，正确 {rights}")
+        parts.append(f"多选 {measured.multiples} 道，{_lead_line(measured.multiple)}，正确 {rights}")
     return "；".join(parts) or "只有填空题"
+
+
+def _lead_line(lead: Lead) -> str:
+    return f"总挑最长的能对 {lead.longest:.0%}、最短的 {lead.shortest:.0%}（随便挑 {lead.chance:.0%}）"
