@@ -26,7 +26,7 @@ def command() -> None:
 
 @command.command("check")
 @_TREE
-@click.option("--table", is_flag=True, help="Count what there is by right and audience.")
+@click.option("--table", is_flag=True, help="Count what there is by right and audience, and by column.")
 def check_files(root: Path, *, table: bool) -> None:
     """Read every file and list all mistakes by file, line and reason; ends with 1 if there are any.
 
@@ -134,7 +134,10 @@ def _refuse(report: Report) -> None:
 
 
 def _print_table(report: Report) -> None:
-    """Print how many pieces and questions there are for each right and audience; nothing shows as a dash."""
+    """Print how many pieces and questions there are for each right and audience, then how many pieces by column.
+
+    Nothing shows as a dash.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -150,7 +153,13 @@ def _print_table(report: Report) -> None:
         for audience in Audience:
             counts = [report.tally[name, right.value, audience.value] for name in names]
             table.add_row(label(right), label(audience), *(str(count or "—") for count in counts))
-    Console().print(table)
+    columns = Table("栏目", title="按栏目统计")
+    for name in KINDS.values():
+        columns.add_column(name, justify="right")
+    for title in dict.fromkeys(title for _, title in report.by_column):
+        counts = [report.by_column[name, title] for name in KINDS.values()]
+        columns.add_row(title, *(str(count or "—") for count in counts))
+    Console().print(table, columns)
 
 
 def _labels() -> dict[str, str]:

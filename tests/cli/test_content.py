@@ -57,8 +57,10 @@ def test_the_table_counts_by_right_and_audience(tree: Path, monkeypatch: pytest.
     monkeypatch.setenv("COLUMNS", "120")
     code, said = run("check", str(tree), "--table")
     rows = [line.replace(" ", "").split("│")[1:-1] for line in said.splitlines() if line.startswith("│")]
-    assert (code, len(rows)) == (0, 24)
+    assert (code, len(rows)) == (0, 24 + 5)
     assert ["财产安全权", "老年人", "—", "2", "—", "—", "—"] in rows
+    assert ["风险提示", "—", "2", "—", "—"] in rows
+    assert ["以案说险", "—", "—", "—", "—"] in rows
 
 
 @pytest.mark.usefixtures("environ")

@@ -49,7 +49,7 @@ class Report:
 
     `read` counts the files that were read without a mistake, `counts` what the import did, by section. `advice`
     is what editors should look at again; it refuses nothing. `measures` are lines about whole files, `tally`
-    counts by section, right and audience.
+    counts by section, right and audience, `by_column` by section and the title of the column.
     """
 
     problems: list[Problem]
@@ -58,6 +58,7 @@ class Report:
     advice: list[Problem] = field(default_factory=list)
     measures: list[str] = field(default_factory=list)
     tally: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    by_column: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def ok(self) -> bool:
@@ -164,6 +165,7 @@ def _report(gathered: Gathered, problems: Problems) -> Report:
         advice=sorted(gathered.advice),
         measures=sorted(gathered.measures),
         tally=gathered.tally,
+        by_column=gathered.by_column,
     )
 
 
@@ -208,7 +210,9 @@ def _check_raw(files: Sequence[SourceFile], gathered: Gathered, problems: Proble
 def _check_pieces(gathered: Gathered, problems: Problems) -> None:
     """Check what holds for pieces of every kind together."""
     first: dict[str, PieceSource] = {}
-    columns = {column.slug for column in gathered.parsed.get("columns", [])}
+    columns = {column.slug: column.title for column in gathered.parsed.get("columns", [])}
+    for title in columns.values():  # one without a piece is a hole that should show
+        gathered.by_column[KINDS["article"], title] = 0
     quoted = 0
     for piece in gathered.pieces:
         document, meta = piece.document, piece.meta
@@ -232,6 +236,7 @@ def _check_pieces(gathered: Gathered, problems: Problems) -> None:
         quoted += note_risky(passages, problems)
         quoted += note_absolute(passages, problems, gathered.advice)
         gathered.count(KINDS[piece.kind], meta["rights"], meta["audiences"])
+        gathered.by_column[KINDS[piece.kind], columns.get(meta["column"], meta["column"])] += 1
     if quoted:
         gathered.measures.append(f"加引号或在警示中的风险表述 {quoted} 处，由消保审查逐处确认")
 

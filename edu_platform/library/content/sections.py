@@ -73,7 +73,7 @@ class Gathered:
     `drawings` is the folder of the illustrations, `cache` one in which slow measurements may be kept. `advice`
     is what an editor should look at again and that refuses nothing; `moving` tells for each film how much moves
     in each scene; `measures` are lines about whole files that are always worth printing; `tally` counts what there
-    is by section, right and audience. `host` is the one whose web addresses may be named.
+    is by section, right and audience, `by_column` the pieces by section and column. `host` is the one whose web addresses may be named.
     """
 
     root: Path
@@ -86,6 +86,7 @@ class Gathered:
     moving: dict[str, list[float]] = field(default_factory=dict)
     measures: list[str] = field(default_factory=list)
     tally: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    by_column: Counter[tuple[str, str]] = field(default_factory=Counter)
     host: str = ""
     unread: set[str] = field(default_factory=set)
     """Stems of files that could not be read: whoever refers to them has made no mistake."""
