@@ -211,6 +211,8 @@ REQUESTS = Counter(
 TOOK = Histogram("edu_http_request_seconds", "How long requests took inside the platform.", ("route",))
 
 
+JOBS = Counter("edu_jobs_total", "Jobs that ran: done, or failed and tried again.", ("job", "outcome"))
+"""Counted by the worker; defined here, since it is a web process that tells of it."""
 _requests: dict[tuple[str, str | None, int, bool], tuple[memoryview[float], int, int]] = {}
 
 

@@ -17,7 +17,7 @@ from edu_platform.core import jobs
 from edu_platform.core.clock import now
 from edu_platform.core.db import reading, writing
 from edu_platform.core.health import WORKER, beat
-from edu_platform.core.metrics import Counter
+from edu_platform.core.metrics import JOBS
 from edu_platform.core.models import OutboxMessage
 from edu_platform.core.troubles import refusal_of
 
@@ -27,9 +27,6 @@ TICK = 0.25
 RENEW_EVERY = jobs.LEASE.total_seconds() / 4
 GRACE = 10.0
 """Seconds that running jobs have to end when the worker is told to stop; then others may take them."""
-
-
-JOBS = Counter("edu_jobs_total", "Jobs that ran: done, or failed and tried again.", ("job", "outcome"))
 
 
 def run_message(message_id: int, attempt: int) -> bool:

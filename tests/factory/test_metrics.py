@@ -218,6 +218,15 @@ def test_two_web_processes_are_told_of_as_one_at_an_address_of_its_own(house, tm
         assert requests(told(scrape()), route=route) == 7
 
 
+def test_what_the_worker_counts_is_told_by_the_web(app):
+    with app.app_context():
+        line = told(exposition().decode())
+        metrics.JOBS.add("some.job", "failed")
+        after = told(exposition().decode())
+    key = ("edu_jobs_total", ("job", "some.job"), ("outcome", "failed"))
+    assert after[key] == line.get(key, 0) + 1
+
+
 @pytest.mark.database
 def test_what_the_database_knows_is_looked_at(app):
     with app.app_context():
