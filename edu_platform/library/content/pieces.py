@@ -251,7 +251,7 @@ class PostersSection(_PiecesSection):
     name = "posters"
     label = "海报"
     folder = "posters"
-    order = 32
+    order = 28  # before the articles: a poster is listed when it is drawn, an article before its cover
 
     def read(self, files: Sequence[SourceFile], problems: Problems) -> list[PieceSource]:
         """Read every poster's copy and lay it out, so that text that does not fit shows here."""

@@ -122,13 +122,15 @@ def _fit(piece: PieceSource, broken: set[str]) -> bool:
 
 
 def _exhibit(piece: PieceSource, report: run.Report, **drawn: Any) -> Exhibit:
+    from edu_platform.media.drawing.poster_parts import LABELS
+
     file, meta = piece.document.file, piece.meta
     facts = [
         "、".join(label(Audience(word)) for word in meta["audiences"]),
         "、".join(label(Right(word)) for word in meta["rights"]),
     ]
     if piece.kind == "poster":
-        facts.append(f"模板 {piece.body['template']}")
+        facts.append(f"模板 {LABELS[piece.body['template']]}")
     return Exhibit(
         slug=piece.slug,
         file=file,

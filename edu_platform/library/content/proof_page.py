@@ -15,15 +15,15 @@ html{scroll-behavior:smooth}
 body{margin:0;background:var(--paper);color:var(--ink);
 font:16px/1.65 system-ui,"Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif}
 header,main{max-width:1320px;margin:0 auto;padding:20px 16px}
-h1{margin:0 0 4px;font-size:1.7rem}h2{margin:40px 0 12px;font-size:1.35rem}h3{margin:0;font-size:1.1rem}
+h1{margin:0 0 4px;font-size:1.7rem}h2{margin:24px 0 12px;font-size:1.35rem}h3{margin:0;font-size:1.1rem}
 p{margin:.3em 0}.soft{color:var(--soft);font-size:.92rem}
 nav ul{display:flex;flex-wrap:wrap;gap:8px 20px;padding:0;list-style:none}
-a{color:var(--focus)}
+a{color:var(--focus)}nav a{display:inline-block;padding:10px 4px;min-height:44px}
 .grid{display:grid;gap:18px;grid-template-columns:repeat(auto-fill,minmax(min(100%,400px),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:16px;min-width:0}
 .films{display:grid;gap:18px}
 .row{display:grid;gap:10px;grid-template-columns:repeat(2,minmax(0,1fr));align-items:start;margin-top:10px}
-.frames{grid-template-columns:repeat(auto-fill,minmax(min(46%,240px),1fr))}
+.frames{grid-template-columns:repeat(auto-fit,minmax(min(100%,240px),1fr))}.frames figure{max-width:440px}
 figure{margin:0;min-width:0}figcaption{font-size:.85rem;color:var(--soft);text-align:center}
 button.look{display:block;width:100%;padding:0;border:1px solid var(--line);border-radius:8px;background:none;
 cursor:zoom-in;overflow:hidden}

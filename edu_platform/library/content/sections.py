@@ -130,7 +130,7 @@ class Section(Protocol):
     """One part of `content/`.
 
     `folder` is a folder or a single file under the root; `order` says when it is imported (columns 10, questions
-    20, pieces 30 to 40, campaigns 50). Items that are `PieceSource` are pieces: their slugs, references, texts
+    20, pieces 28 to 40, campaigns 50). Items that are `PieceSource` are pieces: their slugs, references, texts
     and numbers are checked for all sections together.
     """
 

@@ -8,6 +8,7 @@ one character.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -219,6 +220,19 @@ def _inside_marks(text: str, place: int) -> bool:
     return any(head.count(left) > head.count(right) for left, right in ("“”", "《》", "（）", "「」"))
 
 
+_CLAUSE_BEGUN: Final = re.compile(r"[。，；：！？][^。，；：！？、]{1,2}$")
+_PARTICLES: Final = frozenset("了着过们")
+_COUNT_BEGUN: Final = re.compile(r"第[一二三四五六七八九十百]+$")
+
+
+def _leaves_hanging(line: str, following: str) -> bool:
+    """Tell whether a line parts from what follows by ill sense.
+
+    It ends on the first characters of a clause or before a counted word, or what follows begins with a particle.
+    """
+    return bool(_CLAUSE_BEGUN.search(line) or _COUNT_BEGUN.search(line)) or following[:1] in _PARTICLES
+
+
 def _paragraphs(text: str) -> Iterator[str]:
     for part in text.split("\n"):
         if part.strip():
@@ -289,6 +303,8 @@ def _break_paragraph(text: str, width: float, weight: int) -> tuple[str, ...] | 
                     price += 0.35
                 if _inside_marks(text, ends[end - 1]):
                     price += 0.3
+                if _leaves_hanging(between(start, end).rstrip(), text[ends[end - 1] :]):
+                    price += 0.45
             if end - start == 1 and measured < 1.6 and lines > 1:
                 price += 1.0
             for used, (cost, _) in costs[start].items():
@@ -307,13 +323,13 @@ def _break_paragraph(text: str, width: float, weight: int) -> tuple[str, ...] | 
 
 
 def parts_words(text: str, lines: list[str]) -> bool:
-    """Tell whether the lines of a text part a word or what stands between quotation marks."""
+    """Tell whether the lines of a text part what belongs together: a word, a quotation, a clause's first characters."""
     solid = "".join(text.split())
     ends = _words_end(solid)
     place = 0
     for line in lines[:-1]:
         place += len("".join(line.split()))
-        if place not in ends or _inside_marks(solid, place):
+        if place not in ends or _inside_marks(solid, place) or _leaves_hanging(line, solid[place:]):
             return True
     return False
 

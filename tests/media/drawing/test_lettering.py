@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import skia
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,6 +50,29 @@ def test_a_number_a_word_and_an_ellipsis_are_never_parted() -> None:
     assert lines is not None
     assert any("95519" in line for line in lines)
     assert any("……" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("买不买，您做得了主吗", ["买不买，", "您做得了主吗"]),
+        ("替老乡签了个名，他多了一笔债", ["替老乡签了个名，", "他多了一笔债"]),
+        ("不买保险就不放款？她多问了一句", ["不买保险就不放款？", "她多问了一句"]),
+    ],
+)
+def test_a_line_does_not_end_on_the_first_characters_of_a_clause(text: str, lines: list[str]) -> None:
+    assert break_lines(text, 9.0, 900) == lines
+
+
+def test_a_smaller_size_is_taken_where_a_larger_one_would_part_the_sense() -> None:
+    rough, fine = (
+        fit_text("买不买，您做得了主吗", 510, 500, largest=92, smallest=44, weight=900, by_sense=sense)
+        for sense in (False, True)
+    )
+    assert rough is not None
+    assert fine is not None
+    assert [line.text for line in rough.lines] == ["买不买，您", "做得了主吗"]
+    assert [line.text for line in fine.lines] == ["买不买，", "您做得了主吗"]
 
 
 def test_lines_are_balanced_rather_than_leaving_one_character() -> None:
