@@ -55,7 +55,7 @@ _ADDRESS: Final = re.compile(
     rf"|https?://(?P<url>[^\s/?#，。；、！？“”（）()<>]+)"
     rf"|(?<![A-Za-z0-9@._-])(?P<host>{_DOMAIN})"
     r"|(?:加\s*(?:微信|QQ|扣扣)|(?:微信|QQ|扣扣)\s*(?:[群号]+|[:：]))[\s群号:：]*"
-    r"(?P<account>[a-z][a-z0-9_-]{5,19}|[1-9]\d{4,10})(?![A-Za-z0-9])",
+    r"(?P<account>[a-z][a-z0-9_-]{5,19}|(?!1[3-9]\d{9})[1-9]\d{4,10})(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 _WARNING: Final = re.compile(

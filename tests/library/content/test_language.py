@@ -221,6 +221,7 @@ def test_addresses_of_others_are_refused_even_in_quotes(text: str, host: str) ->
         "在微信里看，用 QQ browser 也行",
         "https://edu.example.cn:8443/p/1",
         "加微信好友之前先想一想",
+        "加微信 13812345678",  # a telephone number, which is said once
     ],
 )
 def test_our_own_address_and_what_is_none_may_stand(text: str) -> None:
