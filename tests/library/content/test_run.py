@@ -145,8 +145,9 @@ def test_all_mistakes_of_all_files_are_listed_at_once_and_none_follows_from_anot
 def test_two_slugs_alike_are_refused_over_all_sections(tree: Path) -> None:
     (tree / "posters/hang-up-first.yaml").write_text((tree / POSTER).read_text())
     problems = found(tree)
-    assert [(file, line) for file, line, _ in problems] == [("posters/hang-up-first.yaml", 1)]
-    assert "articles/hang-up-first.md" in problems[0][2]
+    # posters are read first: the one that comes second is told, and of whom it took the name
+    assert [(file, line) for file, line, _ in problems] == [("articles/hang-up-first.md", 1)]
+    assert "posters/hang-up-first.yaml" in problems[0][2]
 
 
 def test_a_paragraph_that_repeats_another_articles_is_found(
