@@ -1,35 +1,72 @@
-"""Reading: lists, pages and the home feed beside an empty view that returns the same bytes."""
+"""Reading: lists, pages, the home feed, searching and files, each beside the least that could be done for it."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import http.client
 import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 from bench.installation import Installation, installation
-from bench.load import Cost, Request, drive, server
+from bench.load import ROOT, Cost, Request, drive, free_port, server
+from bench.nginx import nginx, program
 from bench.results import beside_ceiling, machine
 
 COUNT = int(os.environ.get("BENCH_COUNT", "4000"))
-READS = [
-    ("list of 20 cards, cached", "/api/v1/pieces?limit=20", 0.8),
-    ("detail of an article, cached", "/api/v1/pieces/hang-up-on-refund-experts", 0.8),
-    ("home of the elderly, cached", "/api/v1/home?audience=elderly", 0.8),
-    ("search for a two-character word, cached", "/api/v1/pieces?q=" + quote("退保"), 0.8),
-]
+MIXED = int(os.environ.get("BENCH_MIXED", "200000"))
+PIECES = 1000
+WORD = "退保"
+LIST, PAGE, HOME = "/api/v1/pieces?limit=20", "/api/v1/pieces/piece-7", "/api/v1/home?audience=elderly"
+SEARCH = "/api/v1/pieces?limit=20&q=" + quote(WORD)
+POSTER_BYTES, FILM_BYTES = 400_000, 20_000_000
+RANGE = "bytes=1048576-2097151"
+Row = tuple[str, Cost, Cost, float]
 
 
 def measure() -> str:
-    """Make an installation with the shipped material, measure, return the section."""
-    with installation() as made:
-        rows = [(name, *_costs(path, made), reach) for name, path, reach in READS]
+    """Fill a shelf, measure, return the section."""
+    # the limits are on, so the load comes as it does from a city: from many addresses, behind one proxy
+    with installation(content=False, EDU_TRUSTED_PROXIES="1") as made:
+        made.folder.chmod(0o755)  # nginx's own user enters it
+        _run(made, "bench.shelf", str(PIECES))
+        rows = [
+            *_kept_and_made(made),
+            *_files(made),
+        ]
+        footprint = _footprint(made)
+        _run(made, "bench.shelf", "0", "10")
+        rows.insert(6, _searching(made))
     method = (
-        f"`python -m bench reading`, {COUNT} requests a row over 16 connections, server on one core, client on "
-        "another; CPU seconds per 1,000 requests of the whole server. Ceiling: an empty Flask view returning the same "
-        "bytes from memory, on the same gunicorn with the same settings, in the same run. Rate limits off, since one "
-        "address sends everything; logs on."
+        f"`python -m bench reading`: {PIECES:,} pieces with articles of 2 KB (searching: {10 * PIECES:,}), {COUNT} "
+        "requests a row over 16 connections, server on one core, client on another; CPU seconds per 1,000 requests of "
+        "the whole server, which is set as it ships: limits, metrics and logs on (requests come from many addresses "
+        "through one trusted proxy). Ceilings in the same run on the same gunicorn with the same settings: an empty "
+        "Flask view that returns the same bytes from memory; for searching, one that asks the index for the 20 best; "
+        "for files, a bare WSGI function with `wsgi.file_wrapper`, and nginx alone. Made: `bench.uncached`, in which "
+        "nothing is kept, so that every request is a first one; lists by 980 cursors, pages by 1,000 slugs."
     )
-    return "\n\n".join([method, machine(), beside_ceiling(rows)])
+    return "\n\n".join([method, machine(), beside_ceiling(rows), footprint])
+
+
+def _run(made: Installation, *command: str) -> None:
+    subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=made.environ, check=True)
+
+
+def _address(number: int) -> tuple[tuple[str, str], ...]:
+    return (("X-Forwarded-For", f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"),)
+
+
+def _get(*paths: str) -> Callable[[int], Request]:
+    return lambda number: Request("GET", paths[number % len(paths)], headers=_address(number))
 
 
 def _fetch(port: int, path: str) -> bytes:
@@ -43,13 +80,196 @@ def _fetch(port: int, path: str) -> bytes:
     return body
 
 
-def _costs(path: str, made: Installation) -> tuple[Cost, Cost]:
+def _cost(
+    application: str, environ: dict[str, str], make: Callable[[int], Request], *, expect: int = 200
+) -> Cost:
+    with server(application, environ) as (port, pid):
+        drive(port, pid, COUNT // 10, make, expect=expect)
+        return drive(port, pid, COUNT, make, expect=expect)
+
+
+def _kept_and_made(made: Installation) -> Iterator[Row]:
+    """Lists, pages and the home feed: kept in memory, and made for the first who asks."""
     body = made.folder / "body"
-    with server("app:app", {**made.environ, "EDU_LIMITS": "off"}) as (port, pid):
-        body.write_bytes(_fetch(port, path))
-        drive(port, pid, COUNT // 10, lambda _: Request("GET", path))
-        ours = drive(port, pid, COUNT, lambda _: Request("GET", path))
-    with server("bench.ceiling:app", {**made.environ, "BENCH_BODY": str(body)}) as (port, pid):
-        drive(port, pid, COUNT // 10, lambda _: Request("GET", path))
-        ceiling = drive(port, pid, COUNT, lambda _: Request("GET", path))
-    return ours, ceiling
+    lists = [f"{LIST}&cursor={cursor}" for cursor in _cursors(made)]
+    pages = [f"/api/v1/pieces/piece-{number}" for number in range(PIECES)]
+    several = {"list of 20 cards": (LIST, lists), "detail": (PAGE, pages), "home": (HOME, [HOME])}
+    costs: dict[str, tuple[Cost, Cost, Cost]] = {}
+    for name, (path, others) in several.items():
+        with server("app:app", made.environ) as (port, pid):
+            body.write_bytes(_fetch(port, path))
+            drive(port, pid, COUNT // 10, _get(path))
+            kept = drive(port, pid, COUNT, _get(path))
+        ceiling = _cost("bench.ceiling:same_bytes()", {**made.environ, "BENCH_BODY": str(body)}, _get(path))
+        costs[name] = kept, _cost("bench.uncached:app", made.environ, _get(*others)), ceiling
+    for name, (kept, _, ceiling) in costs.items():
+        yield f"{name}, kept", kept, ceiling, 0.8
+    for name, (_, first, ceiling) in costs.items():
+        yield f"{name}, made", first, ceiling, 2
+
+
+def _cursors(made: Installation) -> list[str]:
+    """Return the cursors after which a list of 20 is full, one a piece."""
+    code = (
+        "from app import app\nfrom sqlalchemy import select\n"
+        "from edu_platform.core.db import reading\nfrom edu_platform.core.paging import encode_cursor\n"
+        "from edu_platform.library.models import CatalogueEntry as E\n"
+        "with app.app_context():\n"
+        "    for at, piece in reading().execute(select(E.published_at, E.piece_id).order_by(E.piece_id)):\n"
+        "        print(encode_cursor(at, piece))\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=made.environ, check=True, capture_output=True, text=True
+    )
+    return told.stdout.split()[20:]
+
+
+def _searching(made: Installation) -> Row:
+    database = f"{made.environ['EDU_DATA_DIR']}/edu.sqlite3"
+    ours = _cost("bench.uncached:app", made.environ, _get(SEARCH))
+    bare = {**made.environ, "BENCH_WORD": WORD, "BENCH_DATABASE": database}
+    ceiling = _cost("bench.ceiling:bare_search()", bare, _get(SEARCH))
+    return f"search for a word of two characters in {10 * PIECES:,} pieces, made", ours, ceiling, 2
+
+
+# ---- files
+
+
+def _publish(made: Installation, content: bytes, media_type: str) -> str:
+    """Keep a file and publish it; return its address."""
+    source = made.folder / "source"
+    source.write_bytes(content)
+    code = (
+        f"import pathlib\nfrom app import app\nfrom edu_platform.core.db import writing\n"
+        "from edu_platform.media import operations as media\nfrom edu_platform.media.models import FileKind\n"
+        "from edu_platform.media.storage import store_of\n"
+        "with app.app_context(), writing() as session:\n"
+        "    store = store_of(app.config['EDU'])\n"
+        f"    file = media.keep(session, store, pathlib.Path({str(source)!r}).read_bytes(),"
+        f" kind=FileKind.FILM, media_type={media_type!r})\n"
+        "    media.show_files(session, store, holder='bench', digests=[file.digest])\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=made.environ, check=True)
+    ending = {"image/jpeg": "jpg", "video/mp4": "mp4"}[media_type]
+    return f"/media/{hashlib.sha256(content).hexdigest()}.{ending}"
+
+
+def _files(made: Installation) -> Iterator[Row]:
+    poster = _publish(made, os.urandom(POSTER_BYTES), "image/jpeg")
+    film = _publish(made, os.urandom(FILM_BYTES), "video/mp4")
+    public = Path(made.environ["EDU_DATA_DIR"]) / "media" / "public"
+
+    def part(path: str) -> Callable[[int], Request]:
+        return lambda number: Request("GET", path, headers=(*_address(number), ("Range", RANGE)))
+
+    several = [
+        ("poster of 400 KB", poster, _get(poster), 200),
+        ("range of 1 MB of a film of 20 MB", film, part(film), 206),
+    ]
+    if program() is not None:
+        for name, _, make, status in several:
+            yield (
+                f"{name}, by the shipped nginx",
+                *_beside_nginx(made, public, make, status),
+                1.1,
+            )
+    for name, path, make, status in several:
+        file = public / path.rpartition("/")[2]
+        ours = _cost("app:app", made.environ, make, expect=status)
+        bare = {**made.environ, "BENCH_FILE": str(file)}
+        yield (
+            f"{name}, without nginx",
+            ours,
+            _cost("bench.ceiling:file_wrapper", bare, make, expect=status),
+            1.5,
+        )
+
+
+def _beside_nginx(
+    made: Installation, public: Path, make: Callable[[int], Request], status: int
+) -> tuple[Cost, Cost]:
+    from edu_platform.config.installation import environ_with_installation
+    from edu_platform.config.settings import Settings
+
+    given = {name: value for name, value in made.environ.items() if name.startswith("EDU_")}
+    settings = Settings.read(environ_with_installation(given))
+    cores = sorted(os.sched_getaffinity(0))
+    costs = []
+    for shipped in (True, False):
+        folder = made.folder / f"nginx-{shipped}-{time.monotonic_ns()}"
+        folder.mkdir()
+        folder.chmod(0o755)
+        running = (
+            nginx(folder, settings, upstreams=["127.0.0.1:9"], core=cores[0])
+            if shipped
+            else _nginx_alone(folder, public, core=cores[0])
+        )
+        with running as (port, pid):
+            os.sched_setaffinity(0, cores[1:] or cores)
+            drive(port, pid, COUNT // 10, make, expect=status)
+            costs.append(drive(port, pid, COUNT, make, expect=status))
+        os.sched_setaffinity(0, cores)
+        shutil.rmtree(folder, ignore_errors=True)
+    return costs[0], costs[1]
+
+
+@contextlib.contextmanager
+def _nginx_alone(folder: Path, public: Path, *, core: int) -> Iterator[tuple[int, int]]:
+    """Run an nginx that does nothing but send files, with its log as it comes."""
+    port = free_port()
+    (folder / "nginx.conf").write_text(
+        f"pid {folder}/nginx.pid;\nuser www-data;\nworker_processes auto;\nevents {{}}\nhttp {{\n"
+        "    sendfile on;\n    tcp_nopush on;\n    types { video/mp4 mp4; image/jpeg jpg; }\n"
+        f"    access_log {folder}/access.log combined;\n"
+        f"    server {{ listen 127.0.0.1:{port}; location /media/ {{ alias {public}/; }} }}\n}}\n"
+    )
+    command = [str(program()), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    process = subprocess.Popen(
+        [*command, "-e", str(folder / "error.log"), "-g", "daemon off;"],
+        preexec_fn=lambda: os.sched_setaffinity(0, [core]),
+    )
+    try:
+        time.sleep(1)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+# ---- what a process takes
+
+
+def _footprint(made: Installation) -> str:
+    starts = []
+    for _ in range(3):
+        began = time.perf_counter()
+        with server("app:app", made.environ) as (port, _pid):
+            _fetch(port, LIST)
+            starts.append(time.perf_counter() - began)
+    mixed = [
+        LIST, HOME, SEARCH, "/api/v1/columns", "/api/v1/vocabulary", "/api/v1/home?audience=youth",
+        *(f"/api/v1/pieces/piece-{number}" for number in range(PIECES)),
+        *(f"/api/v1/pieces/piece-{number}/related" for number in range(0, PIECES, 50)),
+        *(f"{LIST}&cursor={cursor}" for cursor in _cursors(made)),
+    ]  # fmt: skip
+    with server("app:app", made.environ) as (port, pid):
+        _fetch(port, LIST)
+        before = _pss(pid)
+        drive(port, pid, MIXED, _get(*mixed))
+        after = _pss(pid)
+    return (
+        "| what | measured | reach |\n|---|---:|---:|\n"
+        f"| memory (PSS) of a web process after its first list | {before:.0f} MB | – |\n"
+        f"| after {MIXED:,} mixed requests ({len(mixed):,} addresses) | {after:.0f} MB | ≤ 150 MB |\n"
+        f"| from exec to the first list served (median of 3) | {statistics.median(starts):.1f} s | ≤ 2 s |"
+    )
+
+
+def _pss(pid: int) -> float:
+    """Return the memory of the largest process that gunicorn's master has started, shared pages by share, in MB."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    sizes = []
+    for child in children:
+        told = Path(f"/proc/{child}/smaps_rollup").read_text()
+        sizes += [int(found) for found in re.findall(r"^Pss:\s+(\d+) kB", told, re.MULTILINE)]
+    return max(sizes) / 1024

@@ -1,4 +1,5 @@
-"""A shelf of a given size, published through the real gate: `python -m bench.shelf 1000`.
+"""A shelf of a given size, published through the real gate: `python -m bench.shelf 1000`; `0 10` makes them ten
+times as many.
 
 Articles of some 2 KB in Chinese, spread over audiences, rights and columns; every seventh names 退保 in its text and
 every fiftieth in its title, so that searching for it has something to rank.
@@ -8,17 +9,29 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from functools import lru_cache
 from itertools import islice
+from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session, undefer
 
 from edu_platform.campaigns.operations import running
 from edu_platform.campaigns.operations.running import Plan
-from edu_platform.core.db import db, writing
+from edu_platform.core.db import db, reading, writing
+from edu_platform.core.models import Base
 from edu_platform.core.vocabulary import Audience, Right, Series
 from edu_platform.factory.app import create_app
 from edu_platform.factory.entry import settings_here
-from edu_platform.library import operations
+from edu_platform.library import operations, search
+from edu_platform.library.models import (
+    CatalogueEntry,
+    EntryAudience,
+    EntryRight,
+    Piece,
+    Popularity,
+    Revision,
+)
 from edu_platform.review import operations as review
 
 COLUMNS = ("risk-alerts", "risk-cases", "know-your-rights", "plain-finance")
@@ -91,5 +104,58 @@ def _publish(session: Session, number: int) -> None:
     operations.publish(session, revision, by=AUTHOR)
 
 
+def multiply(times: int) -> None:
+    """Put every piece on the shelf `times` times in all: copies of what was rendered, each to be found by searching."""
+    tokens = lru_cache(maxsize=None)(search.tokens)
+    search.tokens = tokens
+    app = create_app(settings_here())
+    with app.app_context():
+        entries = reading().scalars(select(CatalogueEntry).options(undefer("*"))).all()
+        revisions = {row.id: row for row in reading().scalars(select(Revision))}
+        reading().rollback()
+        for time in range(1, times):
+            with writing() as session:
+                for entry in entries:
+                    _copy(session, entry, revisions[entry.revision_id], f"{entry.slug}-{time}")
+                operations.touch(session)
+            db.session.expunge_all()
+
+
+def _columns_of(row: Base) -> dict[str, Any]:
+    names = [attribute.key for attribute in inspect(type(row)).column_attrs]
+    return {name: getattr(row, name) for name in names if name != "id"}
+
+
+def _copy(session: Session, entry: CatalogueEntry, revision: Revision, slug: str) -> None:
+    piece = Piece(slug=slug, kind=entry.kind, first_published_at=entry.published_at)
+    session.add(piece)
+    session.flush()
+    same = Revision(**{**_columns_of(revision), "piece_id": piece.id})
+    session.add_all([same, Popularity(piece_id=piece.id)])
+    session.flush()
+    before = f'"id":"{entry.piece_id}","slug":"{entry.slug}"'.encode()
+    named = f'"id":"{piece.id}","slug":"{slug}"'.encode()
+    copied = CatalogueEntry(
+        **{
+            **_columns_of(entry),
+            "piece_id": piece.id,
+            "revision_id": same.id,
+            "slug": slug,
+            "card": entry.card.replace(before, named),
+            "page": entry.page.replace(before, named),
+        }
+    )
+    session.add(copied)
+    session.flush()
+    session.add_all(
+        EntryAudience(entry_id=copied.id, audience=Audience(word)) for word in revision.meta["audiences"]
+    )
+    session.add_all(EntryRight(entry_id=copied.id, right=Right(word)) for word in revision.meta["rights"])
+    search.put(session, copied.id, title=copied.title, body=copied.text)
+
+
 if __name__ == "__main__":
-    fill(int(sys.argv[1]))
+    if int(sys.argv[1]):
+        fill(int(sys.argv[1]))
+    if len(sys.argv) > 2:
+        multiply(int(sys.argv[2]))

@@ -39,6 +39,8 @@ LOOK = 0.3
 """Seconds for which a version that was looked at is believed."""
 HANGING = 0.5
 """Seconds after which a look that has not come back counts as a database that is away."""
+HOPELESS = 3.0
+"""Seconds after which nothing more is tried to be made; less may be a machine that is busy."""
 AGAIN = 1.0
 """Seconds between looks at a database that could not be looked at."""
 LONGEST_AWAY = 600.0
@@ -203,7 +205,7 @@ class Catalogue:
         if kept is not None:
             kept.used = time.monotonic()
             return Fresh(kept.answer, _age(generation, moment), age, kept)
-        if age:
+        if self.away_for(longer_than=HOPELESS):
             raise NotNow  # at once: a thread that waits for a database that is away serves nobody
         # A connection of its own: the request's may look at an older state of the database than the version just read.
         with self._engine.connect() as connection:
@@ -221,14 +223,14 @@ class Catalogue:
             self._epoch += 1
             self._next_look = 0.0
 
-    def away_for(self) -> int:
+    def away_for(self, *, longer_than: float = HANGING) -> int:
         """Return for how many seconds the database has not been seen; 0 when it is there."""
         with self._lock:
-            return self._away_for()
+            return self._away_for(longer_than=longer_than)
 
-    def _away_for(self) -> int:
+    def _away_for(self, *, longer_than: float = HANGING) -> int:
         tick = time.monotonic()
-        away = self._is_away or (self._looking is not None and tick - self._looking[1] > HANGING)
+        away = self._is_away or (self._looking is not None and tick - self._looking[1] > longer_than)
         return max(1, int(tick - self._seen)) if away else 0
 
     def _current(self) -> tuple[Generation, datetime]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from contextlib import AbstractContextManager
 
-import redis
 from flask import Flask
 
 from edu_platform.config.settings import Settings
@@ -72,6 +71,8 @@ def replace_client(app: Flask, client: WeChatClient | None) -> None:
 
 def _token_store(settings: Settings) -> TokenStore:
     if settings.valkey_url:
+        import redis
+
         url = settings.valkey_url.replace("valkey://", "redis://")
         seconds = settings.wechat_timeout_ms / 1000
         return ValkeyTokenStore(

@@ -4,6 +4,8 @@ All three keep the `TokenStore` contract of `tokens`. A token is a secret: the f
 its owner only, and so should the Valkey be.
 """
 
+from __future__ import annotations
+
 import fcntl
 import json
 import os
@@ -14,12 +16,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
-
-import redis
+from typing import TYPE_CHECKING, Any, cast
 
 from edu_platform.wechat.errors import Unavailable
 from edu_platform.wechat.tokens import DAY, FORCES_A_DAY, Token
+
+if TYPE_CHECKING:  # its client takes memory and time to load, and most installations have no Valkey
+    import redis
 
 LOCK_WAIT = 30.0
 """Seconds to wait for another worker's fetch; longer than a fetch with all its retries."""
@@ -236,7 +239,7 @@ class ValkeyTokenStore:
             yield
         finally:
             # Should it fail, the lock ends by its time-out; the token in hand is good all the same.
-            with suppress(redis.RedisError):
+            with suppress(Unavailable), _answering():
                 held.release()
 
     def forces(self, appid: str) -> Sequence[float]:
@@ -261,6 +264,8 @@ class ValkeyTokenStore:
 
 @contextmanager
 def _answering() -> Iterator[None]:
+    import redis
+
     try:
         yield
     except redis.RedisError as error:

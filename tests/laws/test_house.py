@@ -67,6 +67,29 @@ def test_building_the_application_touches_no_database(settings):
     assert not touched
 
 
+def test_serving_does_not_load_what_only_some_need(settings):
+    """Each takes memory and time to start in every web process; whoever needs it loads it."""
+    code = (
+        "import sys, app\n"
+        "print([name for name in ('skia', 'av', 'boto3', 'rjieba', 'redis', 'alembic') if name in sys.modules])"
+    )
+    upgrade = "from edu_platform.core.migration import upgrade; upgrade({!r})"
+    environ = {
+        "PATH": "",
+        "EDU_ENVIRONMENT": "test",
+        "EDU_DATA_DIR": str(settings.data_dir.with_name("served")),
+        "EDU_SECRET_KEYS": settings.secret_keys[0],
+        "EDU_SEALING_KEYS": settings.sealing_keys[0],
+        "EDU_WECHAT_SECRET": "test-only-secret",
+    }
+    url = f"sqlite:///{environ['EDU_DATA_DIR']}/edu.sqlite3"
+    for script in (upgrade.format(url), code):
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env=environ, check=True, capture_output=True, text=True
+        )
+    assert done.stdout.strip() == "[]"
+
+
 def test_going_down_leaves_nothing_and_up_again_works(tmp_path):
     from alembic import command
     from sqlalchemy import inspect
@@ -80,6 +103,15 @@ def test_going_down_leaves_nothing_and_up_again_works(tmp_path):
     assert set(inspect(engine).get_table_names()) == {"alembic_version"}
     engine.dispose()
     upgrade(url)
+
+
+def test_the_newest_revision_is_named_by_the_last_file():
+    """`check_schema` does without Alembic: names must say what it would."""
+    from alembic.script import ScriptDirectory
+
+    from edu_platform.core.migration import configuration, newest
+
+    assert ScriptDirectory.from_config(configuration("")).get_heads() == [newest()]
 
 
 def test_models_and_migrations_agree(app):
