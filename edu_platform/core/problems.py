@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, RequestEntityTooLarge
 
 from edu_platform.core.errors import DomainError, FieldError, Invalid, NotNow
-from edu_platform.core.troubles import refusal_of
+from edu_platform.core.troubles import code_of, refusal_of
 from edu_platform.core.web import field_errors
 
 MOST_ERRORS = 20
@@ -125,7 +125,8 @@ def handle_errors(app: Flask) -> None:
         refusal = refusal_of(error)
         if refusal is None:
             return unexpected(error)
-        log.warning("trouble_passing", error=type(getattr(error, "orig", error)).__name__, code=refusal.code)
+        code = code_of(error) if isinstance(error, DBAPIError) else None
+        log.warning("trouble_passing", error=type(error).__name__, code=code)
         return refused(refusal)
 
     @app.errorhandler(Exception)
@@ -141,5 +142,6 @@ def handle_errors(app: Flask) -> None:
                 f"{trace.tb_frame.f_code.co_filename.rsplit('edu_platform', 1)[-1]}:{trace.tb_lineno}"
             )
             trace = trace.tb_next
-        log.error("unexpected", error=type(original).__name__, where=frames[-8:])
+        code = code_of(original) if isinstance(original, DBAPIError) else None
+        log.error("unexpected", error=type(original).__name__, code=code, where=frames[-8:])
         return problem(500, detail="服务出错，我们已记录。请稍后重试，或提供请求编号反馈。")

@@ -9,10 +9,12 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from edu_platform.core.errors import NoSpace, NotNow
 
-_SQLITE_FULL = "SQLITE_FULL"
-_SQLITE_PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
-_PG_FULL = "53100"
-_PG_PASSING = ("08", "40001", "40P01", "53", "55P03", "57P")
+# SQLite's names, PostgreSQL's states: connection, serialization, resources, lock, shutdown
+_FULL = {"SQLITE_FULL", "53100"}
+_PASSING = (
+    *("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN"),
+    *("08", "40001", "40P01", "53", "55P03", "57P"),
+)
 _OS_FULL = {errno.ENOSPC, errno.EDQUOT}
 _OS_PASSING = {errno.EROFS, errno.EIO, errno.ESTALE}
 
@@ -35,14 +37,17 @@ def refusal_of(trouble: BaseException) -> NotNow | None:
     return None
 
 
+def code_of(error: DBAPIError) -> str | None:
+    """Return the database's own code of an error, SQLite's name or PostgreSQL's state: it quotes nothing."""
+    code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
+    return None if code is None else str(code)
+
+
 def _of_database(error: DBAPIError) -> NotNow | None:
-    name = getattr(error.orig, "sqlite_errorname", None)
-    state = getattr(error.orig, "sqlstate", None)
-    if name == _SQLITE_FULL or state == _PG_FULL:
+    code = code_of(error)
+    if code in _FULL:
         return NoSpace()
-    if name:
-        return NotNow() if name.startswith(_SQLITE_PASSING) else None
-    if state:
-        return NotNow() if state.startswith(_PG_PASSING) else None
+    if code is not None:
+        return NotNow() if code.startswith(_PASSING) else None
     # psycopg gives no state when the connection itself broke
     return NotNow() if isinstance(error, OperationalError) or error.connection_invalidated else None

@@ -62,9 +62,11 @@ class Sqlite:
     def start(self) -> None:
         """Do nothing: a file is there."""
 
-    def stop(self, *, clean: bool = True) -> None:
+    def stop(self) -> None:
         """Do nothing."""
-        del clean
+
+    def kill(self) -> None:
+        """Do nothing."""
 
     def look_after(self) -> None:
         """Do nothing."""
@@ -189,18 +191,29 @@ class PostgreSQL:
         if self._wanted and self._process is not None and self._process.poll() is not None:
             self._launch()
 
-    def stop(self, *, clean: bool = True) -> None:
-        """Stop the server, its backends with it; not `clean`: at once, leaving its data as a crash does."""
+    def stop(self) -> None:
+        """Stop the server in order, its backends with it."""
         self._wanted = False
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT if clean else signal.SIGQUIT)
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                for pid in [*children(self._process.pid), self._process.pid]:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                self._process.wait(10)
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
+
+    def kill(self) -> None:
+        """Kill the server and all its backends, as a crash of the machine does."""
+        self._wanted = False
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(
+                    self._process.pid, signal.SIGSTOP
+                )  # so that nobody cleans up after a sibling's death
+            everybody = [*children(self._process.pid), self._process.pid]
+            for pid in everybody:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process.wait(10)
+            deadline = time.monotonic() + 10
+            while any(Path(f"/proc/{pid}").exists() for pid in everybody) and time.monotonic() < deadline:
+                time.sleep(0.01)
 
     def pids(self, part: str) -> list[int]:
         """Return the postmaster, or the backends that serve the platform."""

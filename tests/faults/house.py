@@ -114,25 +114,39 @@ class House:
 
     def start(self, *, seconds: float = 60) -> None:
         """Start the database and every process, and wait until `/readyz` says ready."""
-        self.database.start()
-        for name in self._processes:
-            self.revive(name)
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
         self._supervisor.start()
-        self.wait_ready(seconds)
+        self.power_on(seconds=seconds)
 
     def stop(self) -> None:
         """Kill every process of the platform and stop the database."""
         self._ended.set()
         if self._supervisor is not None:
             self._supervisor.join()
-        for process in self._processes.values():
-            process.kept = False
-            if process.running is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.running.pid, signal.SIGKILL)  # orphaned workers of a killed master too
-                process.running.wait(10)
-        self.database.stop(clean=False)
+        self.power_off()
+
+    def power_off(self) -> None:
+        """Kill everything at once, the database too, and leave it dead until `power_on`."""
+        with self._lock:
+            for process in self._processes.values():
+                process.kept = False
+                if process.running is not None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(
+                            process.running.pid, signal.SIGKILL
+                        )  # orphaned workers of a killed master too
+                    process.running.wait(10)
+            self.database.kill()
+
+    def power_on(self, *, seconds: float = 60) -> float:
+        """Start everything again; return how long it took to be ready."""
+        began = time.monotonic()
+        with self._lock:
+            self.database.start()
+            for name in self._processes:
+                self.revive(name)
+        self.wait_ready(seconds)
+        return time.monotonic() - began
 
     def revive(self, name: str) -> None:
         """Start a process and keep it alive from now on."""
@@ -245,6 +259,15 @@ class House:
             " (SELECT count(*) FROM outbox_message WHERE done_at IS NULL)"
         )
         return self.wait_until(lambda: self.database.rows(lag) == [(0, 0)], seconds, "the end of the fold")
+
+    def complaints(self) -> list[str]:
+        """Return what the processes logged as unexpected."""
+        return [
+            line
+            for path in sorted(self.folder.glob("*.log"))
+            for line in path.read_text(errors="replace").splitlines()
+            if '"event": "unexpected"' in line
+        ]
 
     def log_tail(self) -> str:
         """Return the last lines of every log, for a failing test."""

@@ -81,7 +81,8 @@ class Load:
 
     `quizzes` is the share of turns that are attempts (five answers and a submission each), `batch` the largest number
     of beacons in one request, `repeats` the share of acknowledged batches that are sent once more. `retries=False`
-    makes clients that forget what was not acknowledged. `ports` spreads them over several web processes.
+    makes clients that forget what was not acknowledged. `ports` spreads them over several web processes. `through` are
+    the answers that are waited out; any other error is `unexpected`.
     """
 
     def __init__(
@@ -95,11 +96,13 @@ class Load:
         retries: bool = True,
         pause: float = 0.0,
         ports: Sequence[int] | None = None,
+        through: frozenset[int] = frozenset({503, 507}),
         luck: int = 7,
     ) -> None:
         self.house, self.ledger = house, Ledger()
         self._quizzes, self._batch, self._repeats = quizzes, batch, repeats
         self._retries, self._pause, self._luck = retries, pause, luck
+        self._through = through
         self._ports = list(ports or [house.port])
         self._stopping, self._giving_up = threading.Event(), threading.Event()
         self._lock = threading.Lock()
@@ -279,7 +282,7 @@ class _Caller:
                     return json.loads(found)
                 ledger.refused[answer.status] += 1
                 again = answer.headers.get("Retry-After")
-                if answer.status not in {503, 507} or (answer.status == 503 and again is None):
+                if answer.status not in load._through or (answer.status == 503 and again is None):
                     ledger.unexpected.append(f"{method} {path}: {answer.status} {found[:300].decode()}")
                     return None
                 wait = min(float(again or 1), 0.25)

@@ -20,7 +20,7 @@ def test_hundreds_of_acknowledgements_survive_a_kill_of_each_process(house):
     house.settle()
     found = compare(house.database, load.ledger)
     print(f"{load.ledger}; killed with {flying} requests in flight; {found}")
-    assert not found.faults, found.faults[:10]
+    assert not found.faults, (found.faults[:10], house.complaints())
     assert not recount(house.database)
     assert load.ledger.acks >= 300
     assert all(flying)

@@ -1,0 +1,96 @@
+"""The power is cut under load: the file system forgets what was not made durable. Nothing acknowledged was."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.databases import PostgreSQL, Sqlite
+from tests.faults.disks import Disk, why_no_disk
+from tests.faults.house import House
+from tests.faults.load import Load
+from tests.faults.truth import compare, recount
+from tests.faults.weakened import weakened
+
+
+@pytest.fixture
+def disk(folder):
+    if reason := why_no_disk():
+        pytest.skip(reason)
+    with Disk(folder, megabytes=320) as made:
+        yield made
+
+
+@pytest.fixture
+def settled_on(disk, seed, kind, folder):
+    """Return a function that builds a house whose database lies on the disk."""
+    built = []
+
+    def build(*, options=None, **more):
+        place = disk.path / "db"
+        database = Sqlite(place) if kind == "sqlite" else PostgreSQL(place, **(options or {}))
+        database.adopt(Path(seed.folder))
+        disk.make_durable()
+        house = House(folder, database, seed, **more)
+        built.append(house)
+        house.start()
+        return house
+
+    yield build
+    for house in built:
+        house.stop()
+
+
+def cut(house, disk, load):
+    """Cut the power while requests are in flight; bring everything back; return how many there were."""
+    load.wait_for(30)
+    time.sleep(random.Random(load.ledger.requests).random() / 4)
+    while not (flying := load.in_flight):
+        time.sleep(0.001)
+    disk.cut_power()
+    house.power_off()
+    disk.power_on()
+    house.power_on()
+    return flying
+
+
+def run(house, disk, cuts):
+    # between the cut and the end of its processes a database may read anything from a disk that is not there
+    load = Load(house, through=frozenset({500, 503, 507}))
+    load.start()
+    flying = [cut(house, disk, load) for _ in range(cuts)]
+    load.wait_for(30)
+    load.stop()
+    found = compare(house.database, load.ledger)
+    print(f"{cuts} cuts with {flying} requests in flight; {load.ledger}; {found}")
+    assert all(flying)
+    return found
+
+
+def test_a_cut_loses_nothing_acknowledged(settled_on, disk):
+    house = settled_on()
+    found = run(house, disk, 1)
+    assert not found.faults, (found.faults[:10], house.complaints())
+    house.settle()
+    assert not recount(house.database)
+    assert not house.database.damage()
+
+
+@pytest.mark.long
+def test_twenty_cuts_lose_nothing_acknowledged(settled_on, disk):
+    house = settled_on()
+    found = run(house, disk, 20)
+    assert not found.faults, (found.faults[:10], house.complaints())
+    house.settle()
+    assert not recount(house.database)
+    assert not house.database.damage()
+
+
+def test_without_waiting_for_the_disk_a_cut_loses(settled_on, disk, kind):
+    weak = weakened("no_fsync") if kind == "sqlite" else {"options": {"synchronous_commit": "off"}}
+    house = settled_on(**weak)
+    found = run(house, disk, 1)
+    assert found.lost

@@ -1,0 +1,124 @@
+"""The platform with protections taken out, for negative controls: a test that still passes over it tests nothing.
+
+`House(…, **weakened("no_fsync"))` runs web and worker so. Nothing of this is in the platform: each function below
+replaces a piece of it in the process that this module starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from typing import Any
+
+from flask import Flask
+
+
+def weakened(*names: str) -> dict[str, Any]:
+    """Return what `House` takes to run with these protections taken out."""
+    return {
+        "application": f"tests.faults.weakened:application({', '.join(map(repr, names))})",
+        "worker": ("-m", "tests.faults.weakened", *names),
+    }
+
+
+def answer_before_commit() -> None:
+    """Acknowledge beacons at once, and store them half a second later."""
+    from edu_platform.reach.operations.log import Outcome
+    from edu_platform.reach.operations.shared_commit import SharedCommit
+
+    real = SharedCommit.append
+
+    def early(self: SharedCommit, submission: Any) -> Outcome:
+        def later() -> None:
+            time.sleep(0.5)
+            real(self, submission)
+
+        threading.Thread(target=later, daemon=True).start()
+        return Outcome(accepted=len(submission.deeds))
+
+    SharedCommit.append = early  # type: ignore[method-assign]
+
+
+def no_deduplication() -> None:
+    """Know no beacon again; the unique key must be dropped by the test."""
+    from edu_platform.reach.operations import log
+
+    log._Sql.known = lambda *_: set()  # type: ignore[method-assign, assignment]
+
+
+def no_fsync() -> None:
+    """Let SQLite answer without waiting for the disk."""
+    from edu_platform.core import db
+
+    db._PRAGMAS = (*db._PRAGMAS, "synchronous=OFF")  # type: ignore[assignment]
+
+
+def fold_in_two_steps() -> None:
+    """Raise the tallies in one transaction and move the mark in another, a little later."""
+    from edu_platform.core.db import reading, writing
+    from edu_platform.reach import tasks
+    from edu_platform.reach.models import FoldMark
+    from edu_platform.reach.operations import fold
+
+    def fold_all(*, most: int = fold.MOST_AT_ONCE) -> int:
+        gathered = fold.gather(reading(), most=most)
+        reading().rollback()
+        if gathered is None:
+            return 0
+        with writing() as session:
+            for (family, span), cells in gathered.cells.items():
+                fold._merge(session, family, span, cells)
+            tasks.add_reads(session, gathered.views)
+        time.sleep(1)
+        with writing() as session:
+            session.merge(FoldMark(name="beacon", last_id=gathered.upto, folded_at=fold.now()))
+        return gathered.beacons
+
+    tasks.fold_all = fold_all
+
+
+def no_clear_answer() -> None:
+    """Take every trouble of database and disk for a bug."""
+    from edu_platform.core import problems
+
+    problems.refusal_of = lambda _: None  # type: ignore[assignment]
+
+
+def no_reading_while_away() -> None:
+    """Let reading fail whenever the catalogue's version cannot be looked at."""
+    from edu_platform.library.catalogue import Catalogue
+
+    def fail(self: Catalogue, trouble: Exception) -> Any:
+        raise trouble
+
+    Catalogue._known_still = fail  # type: ignore[method-assign]
+    Catalogue._is_looked_at = lambda *_, **__: False  # type: ignore[method-assign, assignment]
+
+
+def no_gate() -> None:
+    """Let every thread wait for the write lock, so that none is left for reading."""
+    from edu_platform.core.gate import Gate
+
+    Gate.enter = lambda _: contextlib.nullcontext()  # type: ignore[method-assign, assignment, return-value]
+
+
+def _weaken(names: tuple[str, ...]) -> None:
+    for name in names:
+        globals()[name]()
+
+
+def application(*names: str) -> Flask:
+    """Return the WSGI application without these protections."""
+    from edu_platform.factory.entry import application as real
+
+    _weaken(names)
+    return real()
+
+
+if __name__ == "__main__":
+    from edu_platform.cli.worker import command
+
+    _weaken(tuple(sys.argv[1:]))
+    command.main([], standalone_mode=True)
