@@ -15,10 +15,13 @@ from tests.faults.house import House
 from tests.faults.seed import Seed, make_seed
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run houses on both databases; what is marked `once` runs on PostgreSQL only among the long tests."""
     for item in items:
         if "seed" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
+        if item.get_closest_marker("once") and config.getoption("--database") == "postgresql":
+            item.add_marker("long")
 
 
 @pytest.fixture(scope="session")

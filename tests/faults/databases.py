@@ -156,9 +156,10 @@ class PostgreSQL:
         return self.url.rsplit("/", 1)[0] + "/" + name
 
     def start(self) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server, unless it runs, and wait until it answers."""
         self._wanted = True
-        self._launch()
+        if self._process is None or self._process.poll() is not None:
+            self._launch()
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with contextlib.suppress(psycopg.OperationalError):
