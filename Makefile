@@ -30,6 +30,7 @@ test: $(VENV)/dev.stamp  ## every test, on SQLite and on PostgreSQL
 test-long: $(VENV)/dev.stamp  ## the long ones too
 	@sh tests/debian.sh
 	$(BIN)/pytest -q -m "long or not long"
+	$(BIN)/pytest -q --database=postgresql -m "database and (long or not long)"
 
 lint: $(VENV)/dev.stamp  ## style, types, direction of imports
 	$(BIN)/ruff check .

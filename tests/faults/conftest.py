@@ -16,12 +16,15 @@ from tests.faults.seed import Seed, make_seed
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run houses on both databases; what is marked `once` runs on PostgreSQL only among the long tests."""
+    """Run houses on both databases, but for what has a server to break; what is `once` is long on the second."""
+    on_postgresql = config.getoption("--database") == "postgresql"
     for item in items:
         if "seed" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
-        if item.get_closest_marker("once") and config.getoption("--database") == "postgresql":
+        if item.get_closest_marker("once") and on_postgresql:
             item.add_marker("long")
+    if not on_postgresql:
+        items[:] = [item for item in items if item.get_closest_marker("server") is None]
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,8 +61,8 @@ class House:
     """A running platform in a folder of its own.
 
     `application` and `worker` name what runs: the real ones by default; a negative control passes an entry point of
-    `tests.faults.weakened`. `settings` are added to the environment of every process. The supervisor starts again
-    whatever dies, `after` seconds later, until `leave_dead` or `stop`.
+    `tests.faults.weakened`. `settings` are added to the environment of every process; `data_dir` is `<folder>/var` by
+    default. The supervisor starts again whatever dies, `after` seconds later, until `leave_dead` or `stop`.
     """
 
     def __init__(
@@ -73,10 +74,12 @@ class House:
         application: str = "app:app",
         worker: tuple[str, ...] = ("-m", "edu_platform.cli", "worker"),
         settings: dict[str, str] | None = None,
+        data_dir: Path | None = None,
         after: float = 0.2,
     ) -> None:
         self.folder, self.database, self.seed = folder, database, seed
-        self.data_dir = folder / "var"
+        self.data_dir = data_dir or folder / "var"
+        shutil.copytree(Path(seed.folder) / "var", self.data_dir)  # the persons' keys, above all
         self.port = free_port()
         self.environ = environ_of(database, self.data_dir, **(settings or {}))
         self.restarts: dict[str, int] = {}

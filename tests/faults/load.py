@@ -121,7 +121,10 @@ class Load:
             thread.start()
 
     def stop(self, *, patience: float = 60) -> None:
-        """Let every client finish what it has begun, retrying for at most `patience` seconds, and end."""
+        """Let every client finish what it has begun, retrying for at most `patience` seconds, and end.
+
+        Then read every attempt back: an answer that is not the one acknowledged last is `unexpected`.
+        """
         self._stopping.set()
         deadline = time.monotonic() + patience
         for thread in self._threads:
@@ -130,6 +133,22 @@ class Load:
         for thread in self._threads:
             thread.join(35)
             assert not thread.is_alive(), "a client hangs"
+        self._read_back()
+
+    def _read_back(self) -> None:
+        tokens = dict(self.house.seed.learners)
+        for (learner_id, _), taken in self.ledger.attempts.items():
+            if taken.answers:
+                answer = self.house.ask(f"/api/v1/attempts/{taken.id}", token=tokens[learner_id])
+                told = {one["number"]: one["answer"] for one in answer.json.get("questions", [])}
+                for number, given in taken.answers.items():
+                    same = told.get(number) == given or (
+                        isinstance(given, list) and sorted(told.get(number) or []) == sorted(given)
+                    )
+                    if not same:
+                        self.ledger.unexpected.append(
+                            f"attempt {taken.id}: {number} is {told.get(number)}, not {given}"
+                        )
 
     @property
     def in_flight(self) -> int:

@@ -33,8 +33,8 @@ def settled_on(disk, seed, kind, folder):
         place = disk.path / "db"
         database = Sqlite(place) if kind == "sqlite" else PostgreSQL(place, **(options or {}))
         database.adopt(Path(seed.folder))
+        house = House(folder, database, seed, data_dir=disk.path / "var", **more)
         disk.make_durable()
-        house = House(folder, database, seed, **more)
         built.append(house)
         house.start()
         return house

@@ -84,14 +84,10 @@ def _attempts(database: Database, ledger: Ledger, found: Findings) -> None:
             continue
         attempt_id, state, score, passed = there[one][0]
         kept = answers[attempt_id]
-        for number, given in taken.answers.items():
+        for number in taken.answers:
             found.checked += 1
             if kept.get(number) is None:
                 found.lost.append(f"answer {number} of attempt {attempt_id}")
-            elif (isinstance(given, bool) and kept[number] != str(given).lower()) or (
-                isinstance(given, list) and given[0].startswith("猜") and given[0] not in kept[number]
-            ):
-                found.wrong.append(f"answer {number} of attempt {attempt_id}: {kept[number]}, not {given}")
         if announced[f"attempt:{attempt_id}:start"] != 1:
             found.wrong.append(f"attempt {attempt_id} was begun and not counted")
         if taken.submitted is None:
