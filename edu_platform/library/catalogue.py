@@ -37,6 +37,8 @@ from edu_platform.media.ranges import matches
 
 LOOK = 0.3
 """Seconds for which a version that was looked at is believed."""
+BELIEVED = 1.0
+"""Seconds for which it is believed while another thread looks: a little longer than that may take to count as hanging."""
 HANGING = 0.5
 """Seconds after which a look that has not come back counts as a database that is away."""
 HOPELESS = 3.0
@@ -178,7 +180,7 @@ class Catalogue:
         if known.pool is not self._engine.pool or self._seen_epoch != self._epoch:
             return False
         fresh, age = _holds(known, moment), tick - self._seen
-        if (fresh and age < LOOK + HANGING) or (self._is_away and age < LONGEST_AWAY):
+        if (fresh and age < BELIEVED) or (self._is_away and age < LONGEST_AWAY):
             return True
         return self._is_looked_at(tick, fresh=fresh)
 
@@ -269,7 +271,7 @@ class Catalogue:
         if self._looking is None or self._looking[0] != self._epoch:
             return False
         age = tick - self._seen
-        return (fresh and age < LOOK + HANGING) or (tick - self._looking[1] > HANGING and age < LONGEST_AWAY)
+        return (fresh and age < BELIEVED) or (tick - self._looking[1] > HANGING and age < LONGEST_AWAY)
 
     def _known_still(self, trouble: SQLAlchemyError) -> Generation:
         """Return what was last seen while the database is away; raise `trouble` when that is too old or out of date."""
