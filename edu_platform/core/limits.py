@@ -86,10 +86,12 @@ class ProcessCounts(Storage):
 
 def caller() -> str:
     """Name who is calling: the bearer of a token (never the token itself), else the address."""
-    token = request.headers.get("Authorization")
-    if token is None:
+    header = request.headers.get("Authorization")
+    if header is None:
         return f"ip:{get_remote_address()}"
-    return "token:" + hashlib.sha256(token.encode()).hexdigest()[:32]
+    # the same token, however it is written, is the same caller
+    token = header.partition(" ")[2].strip()
+    return "token:" + hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 limiter = Limiter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -87,6 +88,10 @@ def _headers(app: Flask) -> None:
         if request.blueprint == "swagger_ui":
             headers.setdefault("Content-Security-Policy", DOCS_POLICY)
         headers.setdefault("Cache-Control", "no-store")
+        if response.location is not None:  # the router spells it out with whatever Host was sent
+            place = urlsplit(response.location)
+            response.location = urlunsplit(("", "", f"/{place.path.lstrip('/')}", place.query, ""))
+            response.set_data(b"")
         for name, value in protective(secure=request.is_secure).items():
             headers.setdefault(name, value)
         return response

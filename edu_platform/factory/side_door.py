@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from edu_platform.core.db import db
+from edu_platform.factory.headers import protective, request_id_of
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -29,7 +30,7 @@ class SideDoor:
         if environ["SERVER_PORT"] != self._port:
             return self._inner(environ, start_response)
         if environ.get("PATH_INFO") != "/metrics" or environ["REQUEST_METHOD"] != "GET":
-            start_response("404 NOT FOUND", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+            start_response("404 NOT FOUND", _headers("text/plain", 0))
             return []
         from edu_platform.factory.exposition import MEDIA_TYPE, exposition
 
@@ -38,8 +39,16 @@ class SideDoor:
                 body = exposition()
             finally:
                 db.session.remove()
-        start_response(
-            "200 OK",
-            [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")],
-        )
+        start_response("200 OK", _headers(MEDIA_TYPE, len(body)))
         return [body]
+
+
+def _headers(media_type: str, length: int) -> list[tuple[str, str]]:
+    """Return the headers of an answer: what protects every answer of the house protects this one."""
+    return [
+        ("Content-Type", media_type),
+        ("Content-Length", str(length)),
+        ("Cache-Control", "no-store"),
+        ("X-Request-ID", request_id_of(None)),
+        *protective(secure=False).items(),
+    ]
