@@ -1,9 +1,9 @@
 # The platform as an image: one for web, worker and every command. `deploy/compose/compose.yml` runs it.
-FROM python:3.11-slim-bookworm
+FROM python:3.11-slim-trixie
 
-# skia, which draws posters and films, wants these two of the system
+# skia, which draws posters and films, wants the first two; `edu backup` the tools of the server's own version, 17
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libegl1 libgl1 \
+    && apt-get install -y --no-install-recommends libegl1 libgl1 postgresql-client-17 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --create-home --home-dir /var/lib/edu edu
 

@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from edu_platform.config.settings import Settings
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -34,6 +38,18 @@ def keys_beside(root: Path) -> Path:
     """Return where the key store's copy goes unless somebody says otherwise: beside the data's, not inside."""
     root = root.resolve()
     return root.with_name(f"{root.name}-keys")
+
+
+def _note(settings: Settings) -> None:
+    """Let the figures tell how old the newest backup is."""
+    from edu_platform.core.db import db, writing
+    from edu_platform.core.health import BACKUP, beat
+    from edu_platform.factory.app import create_app
+
+    with create_app(settings).app_context():
+        with writing() as session:
+            beat(session, BACKUP)
+        db.session.remove()
 
 
 @click.command()
@@ -71,6 +87,7 @@ def command(to: Path, keys: Path | None, base: bool, keep_days: int) -> None:
             )
     except BackupFailed as failed:
         raise click.ClickException(str(failed)) from failed
+    _note(settings)
     rows = sum(one.rows for one in made.manifest.tables.values())
     click.echo(f"备份完成：{made.path}")
     click.echo(

@@ -12,6 +12,8 @@ from edu_platform.core.clock import now
 from edu_platform.core.models import Heartbeat
 
 WORKER = "worker"
+BACKUP = "backup"
+"""Seen whenever a backup was proved whole."""
 SILENT_AFTER = timedelta(seconds=30)
 
 checks: dict[str, Callable[[Session], None]] = {}

@@ -69,6 +69,11 @@ def _worker(session: Session) -> float | None:
     return None if seen is None else _seconds_since(seen.seen_at)
 
 
+def _backup(session: Session) -> float | None:
+    made = session.get(Heartbeat, health.BACKUP)
+    return None if made is None else _seconds_since(made.seen_at)
+
+
 def _unfolded(session: Session) -> float:
     mark = session.scalar(reach.mark()) or 0
     return max(0, (session.scalar(select(func.max(Beacon.id))) or 0) - mark)
@@ -117,6 +122,7 @@ GAUGES = (
     Gauge("edu_queue_oldest_seconds", "How long the oldest job that is due has waited to be begun.", _oldest),
     Gauge("edu_queue_given_up", "Jobs given up within a day, after the last try.", _given_up),
     Gauge("edu_worker_silent_seconds", "How long ago the worker last showed that it lives.", _worker),
+    Gauge("edu_backup_age_seconds", "How long ago a backup was last proved whole.", _backup),
     Gauge("edu_fold_lag_beacons", "Beacons in the log that no tally has yet.", _unfolded),
     Gauge("edu_fold_lag_seconds", "How long the oldest of those has been in the log.", _fold_lag),
     Gauge("edu_disk_free_bytes", "What is left on the disk of the data folder.", _disk_free),

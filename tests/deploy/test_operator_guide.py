@@ -11,6 +11,7 @@ from tests.deploy.test_units import KNOWN, UNITS, is_command, settings_in
 from tests.servers import ROOT
 
 GUIDE = (ROOT / "docs" / "operator-guide.md").read_text()
+OF_BACKUPS = (ROOT / "docs" / "backup-guide.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", GUIDE, flags=re.MULTILINE | re.DOTALL))
 
@@ -21,6 +22,7 @@ def lines():
         for line in block.replace("\\\n", " ").splitlines():
             if line.strip() and not line.startswith("#"):
                 yield line
+    yield from re.findall(r"^edu .*", OF_BACKUPS, re.MULTILINE)
     yield from (text for text in INLINE if text.startswith(("edu ", "make ", "systemctl ", "docker ")))
 
 

@@ -12,10 +12,12 @@ import time
 
 import httpx2
 import pytest
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
 from bench.load import free_port
+from edu_platform.cli import backup
 from edu_platform.core import metrics
 from edu_platform.core.clock import now
 from edu_platform.core.db import db, writing
@@ -33,6 +35,7 @@ from tests.servers import children, environ_of, installation, web
 COUNTER = """
 import sys, threading, time
 from pathlib import Path
+from edu_platform.cli import backup
 from edu_platform.core import metrics
 metrics.count_in(Path(sys.argv[1]))
 def count():
@@ -241,6 +244,27 @@ def test_what_the_database_knows_is_looked_at(app):
     assert figures["edu_ready", ("check", "worker")] == 0
     assert figures["edu_database_bytes",] > 10_000
     assert 0 < figures["edu_disk_free_bytes",] < figures["edu_disk_size_bytes",]
+
+
+def test_the_age_of_the_newest_backup_is_told(house, tmp_path, monkeypatch):
+    made, _ = house
+    app = create_app(made)
+
+    def age():
+        with app.app_context():
+            found = told(exposition().decode()).get(("edu_backup_age_seconds",))
+            db.session.remove()
+            db.engine.dispose()
+        return found
+
+    monkeypatch.setattr("edu_platform.factory.entry.settings_here", lambda: made)
+    assert age() is None
+    failed = CliRunner().invoke(backup.command, [str(tmp_path / "same"), "--keys", str(tmp_path / "same")])
+    assert failed.exit_code != 0
+    assert age() is None, "a backup that failed is none"
+    done = CliRunner().invoke(backup.command, [str(tmp_path / "backup"), "--keys", str(tmp_path / "keys")])
+    assert done.exit_code == 0, done.output
+    assert 0 <= age() < 60
 
 
 def test_one_that_cannot_be_looked_at_does_not_hide_the_others(app, monkeypatch):
