@@ -1,17 +1,23 @@
 """The table of who may call what, run whole: every operation by every role, on one's own and on somebody else's."""
 
+import io
 import re
 import secrets
+from datetime import timedelta
 
 import pytest
 
+from edu_platform.core.clock import local_day, now
 from edu_platform.core.db import writing
-from edu_platform.core.vocabulary import Role
+from edu_platform.core.vocabulary import Channel, Role
 from edu_platform.library import operations as library
 from edu_platform.people import guards
+from edu_platform.review import operations as review
+from tests.campaigns import publishing
 from tests.cast import sign_in_learner, staff_member, visitor
+from tests.hostile.world import picture
 from tests.laws.access import TABLE
-from tests.quizzes.conftest import Desk
+from tests.quizzes.conftest import FIXED, META, Desk
 
 ROLES = {"E": Role.EDITOR, "R": Role.REVIEWER, "C": Role.CAMPAIGN_MANAGER, "A": Role.ANALYST, "D": Role.ADMIN}
 # after these the caller's token is dead, so they get a caller of their own
@@ -170,3 +176,164 @@ def test_nobody_decides_their_own_case(app, client):
     approve = f"/api/v1/staff/review-cases/{case.json['id']}/approve"
     assert client.post(approve, json={"digest": "0" * 64}, headers=other).status_code == 409
     assert client.post(approve, json={"digest": draft.json["digest"]}, headers=other).status_code == 200
+
+
+# -- what is not (or no longer) for the public does not exist, whoever asks --------------------------------------
+
+HIDDEN = ("draft", "in-review", "approved", "scheduled", "withdrawn")
+# taking something off one's own list works whatever became of it, and tells nothing
+TELLS_NOTHING = {("DELETE", "/api/v1/favourites/<slug>"): 204}
+# what one did with a quiz stays one's own after the quiz was withdrawn: one's list of attempts, empty for others
+OUTLIVES = ("GET", "/api/v1/quizzes/<slug>/attempts")
+BODIES = {
+    "/api/v1/progress/<slug>": {"position": {"percent": 10}},
+    "/api/v1/quizzes/<slug>/attempts": {"client_id": "hidden"},
+}
+
+
+def bring_to(app, desk, state, kind):
+    """Make a piece and leave it in a state; return its slug."""
+    slug = f"{kind}-{state}"
+    meta, body = (META, FIXED) if kind == "quiz" else ({**META, "cover": None}, publishing.BODY)
+    with app.app_context(), writing() as session:
+        revision = library.draft_piece(
+            session, kind=kind, slug=slug, meta=meta, body=body, author=desk.editor
+        )
+        if state == "draft":
+            return slug
+        case = library.submit(session, revision, desk.editor)
+        if state == "in-review":
+            return slug
+        review.approve(session, case, digest=revision.digest, by=desk.reviewer)
+        if state == "scheduled":
+            library.publish(session, revision, by=desk.editor, at=now() + timedelta(days=3))
+        if state == "withdrawn":
+            library.publish(session, revision, by=desk.editor)
+    if state == "withdrawn":
+        with app.app_context(), writing() as session:
+            library.withdraw(session, library.piece_of(session, slug), by=desk.editor, reason="有误")
+    return slug
+
+
+def public_rows(place):
+    return [row for row in TABLE if f"<{place}>" in row.path and set(row.who) & set("NVL")]
+
+
+def answer_of(client, row, headers, **places):
+    path = re.sub(r"<([a-z_]+)>", lambda found: places.get(found[1], PLACES[found[1]]), row.path)
+    body = BODIES.get(row.path, {}) if row.method in {"POST", "PUT"} else None
+    return client.open(path, method=row.method, headers=headers, json=body)
+
+
+@pytest.fixture
+def desk(app):
+    made = Desk(app)
+    made.keep()
+    return made
+
+
+@pytest.mark.parametrize("kind", ["article", "quiz"])
+def test_a_piece_that_is_not_out_does_not_exist_for_anybody_but_its_makers(app, client, desk, kind):
+    """Not for nobody, visitor or learner; not for staff either, through the public's doors."""
+    standing = {letter: caller(app, letter) for letter in "NVLER"}
+    rows = [
+        row
+        for row in public_rows("slug")
+        if (kind == "quiz") == ("/quizzes/" in row.path) or kind == "article"
+    ]
+    assert len(rows) >= 3
+    wrong = []
+    for state in HIDDEN:
+        slug = bring_to(app, desk, state, kind)
+        for row in rows:
+            for letter in set(row.who) & set(standing):
+                found = answer_of(client, row, standing[letter], slug=slug)
+                absent = answer_of(client, row, standing[letter], slug="nothing-here")
+                key = (row.method, row.path)
+                if key == OUTLIVES and (kind, state) == ("quiz", "withdrawn"):
+                    fits = found.status_code == 200 and found.json["items"] == []
+                elif key in TELLS_NOTHING:
+                    fits = found.status_code == absent.status_code == TELLS_NOTHING[key]
+                else:
+                    fits = found.status_code == 404 and found.json["code"] == absent.json["code"]
+                if not fits:
+                    wrong.append(f"{row.method} {row.path}, {state} {kind}, by {letter}: {found.status_code}")
+        for path in ("/api/v1/pieces", "/api/v1/home", "/api/v1/columns"):
+            assert slug.encode() not in client.get(path).data, (state, path)
+        makers = client.get(f"/api/v1/staff/pieces/{slug}", headers=standing["E"])
+        assert makers.status_code == 200
+    assert wrong == []
+
+
+def test_a_piece_that_is_out_is_found_by_the_same_requests(app, client, desk):
+    """The control: what hides a piece is its state, not the request."""
+    desk.publish("quiz-out")
+    learner = caller(app, "L")
+    found = {
+        row.path: answer_of(client, row, learner, slug="quiz-out").status_code for row in public_rows("slug")
+    }
+    assert set(found.values()) <= {200, 201, 204, 422}, found  # a quiz has no reading position
+    assert list(found.values()).count(422) <= 2
+
+
+def test_a_campaign_that_is_not_open_does_not_exist(app, client, desk):
+    today = local_day(now())
+    for code, opened in (("secret", False), ("open", True)):
+        publishing.campaign(
+            app, code, today - timedelta(days=1), today + timedelta(days=9), opened=opened,
+            codes={f"{code.upper()}22": Channel.HALL_SCREEN},
+        )  # fmt: skip
+    learner = caller(app, "L")
+    for row in public_rows("code"):
+        codes = ("SECRET22", "OPEN22") if "channel" in row.path else ("secret", "open")
+        hidden, shown = (answer_of(client, row, learner, code=code).status_code for code in codes)
+        assert (hidden, shown) == (404, 200), row.path
+        absent = answer_of(client, row, learner, code="NOTHING9")
+        assert absent.json["code"] == answer_of(client, row, learner, code=codes[0]).json["code"]
+
+
+def test_a_file_that_no_published_piece_shows_is_not_public(app, client):
+    editor = caller(app, "E")
+    made = client.post(
+        "/api/v1/staff/media", data={"file": (io.BytesIO(picture()), "a.png")}, headers=editor
+    ).json
+    for name in (f"{made['digest']}.jpg", f"{made['digest']}.png", made["digest"]):
+        for headers in ({}, caller(app, "L"), editor):
+            assert client.get(f"/media/{name}", headers=headers).status_code == 404
+    content = f"/api/v1/staff/media/{made['digest']}/content"
+    for letter, status in (("N", 401), ("V", 403), ("L", 403), ("A", 403), ("D", 403), ("R", 200)):
+        assert client.get(content, headers=caller(app, letter)).status_code == status, letter
+
+
+def test_nobody_acts_for_somebody_else_by_naming_them(app, client, quiz):
+    """Whoever is meant is who sent the token; a name in body, query or header is refused or means nothing."""
+    victim_id, victim = sign_in_learner(app)
+    attacker = caller(app, "L")
+    for name in ("learner_id", "id", "user_id", "openid", "actor"):
+        answer = client.post(
+            f"/api/v1/quizzes/{quiz}/attempts",
+            json={"client_id": "a", name: str(victim_id)},
+            headers=attacker,
+        )
+        assert answer.status_code == 422
+        assert client.get(f"/api/v1/me?{name}={victim_id}", headers=attacker).json["id"] != str(victim_id)
+        assert client.put("/api/v1/me", json={name: str(victim_id)}, headers=attacker).status_code == 422
+    for name in (
+        "X-User-Id",
+        "X-Learner-Id",
+        "X-Forwarded-User",
+        "X-Remote-User",
+        "Remote-User",
+        "X-WX-OPENID",
+    ):
+        assert client.get("/api/v1/me", headers={name: str(victim_id)}).status_code == 401
+    assert client.get(f"/api/v1/quizzes/{quiz}/attempts", headers=victim).json["items"] == []
+
+
+def test_what_an_erased_learner_left_nobody_finds(app, client, quiz):
+    gone, other = caller(app, "L"), caller(app, "L")
+    started = client.post(f"/api/v1/quizzes/{quiz}/attempts", json={"client_id": "a"}, headers=gone).json
+    assert client.delete("/api/v1/me", headers=gone).status_code == 204
+    for row in (row for row in TABLE if row.object == "attempt"):
+        assert call(client, row, gone, attempt_id=started["id"]).status_code == 401
+        assert call(client, row, other, attempt_id=started["id"]).status_code == 404

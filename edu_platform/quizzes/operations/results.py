@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from edu_platform.core.clock import now
 from edu_platform.core.errors import NotFound
 from edu_platform.library.meta import slug_reason
 from edu_platform.library.models import Piece
@@ -150,7 +151,7 @@ def quiz_of(session: Session, slug: str) -> Piece:
     if slug_reason(slug):
         raise NotFound("没有这份问答。")
     piece = session.scalar(
-        select(Piece).where(Piece.slug == slug, Piece.kind == "quiz", Piece.first_published_at.is_not(None))
+        select(Piece).where(Piece.slug == slug, Piece.kind == "quiz", Piece.first_published_at <= now())
     )
     if piece is None:
         raise NotFound("没有这份问答。")
