@@ -165,6 +165,8 @@ class Settings:
     staff_session_hours: int = _setting(_between(1, 168), 12)
     beacon_largest_age_days: int = _setting(_between(1, 30), 7)
 
+    beacon_kept_days: int = _setting(_between(60, 36_500), 1_100)
+
     @property
     def is_production(self) -> bool:
         """Say whether the strict rules hold."""

@@ -256,6 +256,27 @@ class Beacon(Base):
     suspicion: Mapped[Suspicion | None] = mapped_column(Coded(Suspicion))
 
 
+class BeaconArchive(Base):
+    """A stretch of the log that lies in the store of files: the rows with ids `first_id` to `last_id`.
+
+    The database lets a row of the log go only when it stands on this list. `digest` names the file and proves
+    it; days are those of the earliest and the latest row; `dropped_at` is when the last row had left the log.
+    """
+
+    __tablename__ = "beacon_archive"
+
+    id: Mapped[PrimaryKey]
+    first_id: Mapped[int] = mapped_column(BigInteger, unique=True)
+    last_id: Mapped[int] = mapped_column(BigInteger, unique=True)
+    first_day: Mapped[date] = mapped_column(DayNumber)
+    last_day: Mapped[date] = mapped_column(DayNumber)
+    beacons: Mapped[int] = mapped_column(Integer)
+    digest: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(BigInteger)
+    archived_at: Mapped[datetime]
+    dropped_at: Mapped[datetime | None]
+
+
 class Tally(Base):
     """Folded beacons of one cell: how many there were (`times`), and of whom (`persons`, a Roaring bitmap).
 

@@ -1,14 +1,22 @@
-"""The fold, and what follows it, every two seconds."""
+"""The fold, and what follows it, every two seconds; retention, four times a day."""
 
 from __future__ import annotations
 
+import io
+
+from flask import current_app
+
+from edu_platform.config.settings import Settings
 from edu_platform.core.db import reading, writing
 from edu_platform.core.jobs import every
 from edu_platform.library.operations import add_reads
+from edu_platform.media.storage import Store, store_of
+from edu_platform.reach.operations import retention
 from edu_platform.reach.operations.fold import MOST_AT_ONCE, gather, settle
 from edu_platform.reach.operations.views import note_views, unnoted
 
 FOLD_EVERY_SECONDS = 2.0
+RETENTION_EVERY_SECONDS = 6 * 3600.0
 
 
 @every(FOLD_EVERY_SECONDS, "fold_beacons")
@@ -25,6 +33,43 @@ def put_views_into_histories() -> None:
         with writing() as session:
             note_views(session)
     reading().rollback()
+
+
+@every(RETENTION_EVERY_SECONDS, "reach.retention")
+def keep_the_log_short() -> None:
+    """Archive what is older than the log is kept, and drop it."""
+    settings: Settings = current_app.config["EDU"]
+    retain(store_of(settings), kept_days=settings.beacon_kept_days)
+
+
+def retain(store: Store, *, kept_days: int) -> tuple[int, int]:
+    """Archive what is due, then drop what is archived; return (rows archived, archives dropped). May be cut off anywhere.
+
+    Raise `ArchiveDamaged` rather than drop what the store would not give back.
+    """
+    archived, dropped = 0, 0
+    while True:
+        stretch = retention.next_stretch(reading(), kept_days=kept_days)
+        reading().rollback()
+        if stretch is None:
+            break
+        # the file is durable before the list names it
+        store.put(
+            retention.key_of(stretch.digest), io.BytesIO(stretch.content), media_type=retention.MEDIA_TYPE
+        )
+        with writing() as session:
+            retention.put_on_list(session, stretch)
+        archived += stretch.beacons
+    while (archive := retention.undropped(reading())) is not None:
+        reading().rollback()
+        retention.check(store, archive)
+        more = True
+        while more:
+            with writing() as session:
+                more = retention.drop_some(session, archive.id)
+        dropped += 1
+    reading().rollback()
+    return archived, dropped
 
 
 def fold_all(*, most: int = MOST_AT_ONCE) -> int:

@@ -128,6 +128,7 @@ def test_every_row_from_before_the_mistake_comes_back(cluster):
     written += installation.beacons(headers, 30)
     before = cluster.moment()
     erase(installation.app, gone)
+    cluster.run("ALTER TABLE beacon DISABLE TRIGGER beacon_no_delete")  # as whoever owns the database could
     cluster.run("DELETE FROM beacon")
     after = cluster.moment()
     cluster.run("CREATE TABLE later (id int)")  # something must have been committed since

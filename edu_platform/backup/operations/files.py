@@ -13,21 +13,24 @@ from edu_platform.backup.operations.fingerprints import Progress
 from edu_platform.backup.rules import FileEntry
 from edu_platform.media.operations import ENDINGS
 from edu_platform.media.storage import CHUNK, NoSuchFile, Store
+from edu_platform.reach.operations import retention
 
 POOL = "files"
+_ENDINGS = {**ENDINGS, retention.MEDIA_TYPE: retention.ENDING}
 FILES = (
     "SELECT digest, media_type, size, id IN (SELECT file_id FROM public_link) FROM media_file"
-    " WHERE state <> 'refused' ORDER BY digest"
+    " WHERE state <> 'refused'"
+    " UNION ALL SELECT digest, 'application/gzip', size, 1 = 0 FROM beacon_archive ORDER BY 1"
 )
-"""What is stored: digest, media type, size, whether the public may have it."""
+"""What is stored, archives of the log included: digest, media type, size, whether the public may have it."""
 
 
 def entries(rows: Iterable[Sequence[Any]]) -> list[FileEntry]:
     """Return the rows of `FILES` as entries."""
     return [
-        FileEntry(f"{digest}.{ENDINGS[media_type]}", size, bool(public), media_type)
+        FileEntry(f"{digest}.{_ENDINGS[media_type]}", size, bool(public), media_type)
         for digest, media_type, size, public in rows
-        if media_type in ENDINGS
+        if media_type in _ENDINGS
     ]
 
 

@@ -12,6 +12,7 @@ from edu_platform.people.registry import Holding
 from edu_platform.people.signals import Erased, Merged
 from edu_platform.reach import queries
 from edu_platform.reach.models import LearnerNumber, PersonNumber
+from edu_platform.reach.operations.retention import whole_from
 
 
 def on_learner_merged(session: Session, news: Merged) -> None:
@@ -54,8 +55,10 @@ def on_learner_erased(session: Session, news: Erased) -> None:
 
 
 def _export(session: Session, learner_id: int) -> Any:
-    """Return everything the log holds of a learner, oldest first."""
+    """Return everything the log holds of a learner, oldest first; `whole_from` says since when, once rows were archived."""
+    begins = whole_from(session)
     return {
+        "whole_from": begins and begins.isoformat(),
         "beacons": [
             {
                 "id": beacon.beacon_id,
@@ -69,7 +72,7 @@ def _export(session: Session, learner_id: int) -> Any:
                 "dwell_ms": beacon.dwell_ms,
             }
             for beacon in session.scalars(queries.beacons_of(learner_id))
-        ]
+        ],
     }
 
 

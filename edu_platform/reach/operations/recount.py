@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from edu_platform.core.vocabulary import ACTIONS
 from edu_platform.reach.models import Beacon, PersonNumber
 from edu_platform.reach.operations.report import Asked, By, Numbers, Suspects, figures
+from edu_platform.reach.operations.retention import whole_from
 
 _TAKEN_PART = [action for action, rule in ACTIONS.items() if rule.participation]
 
@@ -18,7 +19,10 @@ _TAKEN_PART = [action for action, rule in ACTIONS.items() if rule.participation]
 def differences(session: Session) -> list[str]:
     """Return, in words, where a campaign's figures are not what the log says; nothing when all are."""
     first, last = session.execute(select(func.min(Beacon.day), func.max(Beacon.day))).one()
-    if first is None:
+    begins = whole_from(session)
+    if begins is not None and first is not None:
+        first = max(first, begins)  # of earlier days the log holds a part at most
+    if first is None or first > last:
         return []
     found = []
     campaigns = session.scalars(select(Beacon.campaign_id).distinct().order_by(Beacon.campaign_id)).all()

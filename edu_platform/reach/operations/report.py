@@ -16,9 +16,11 @@ from pyroaring import BitMap
 from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import now
+from edu_platform.core.errors import FieldError, Invalid
 from edu_platform.reach import queries
 from edu_platform.reach.models import NUMBERS, Family, Measure, Scope, Span, day_number
 from edu_platform.reach.operations.fold import read_log
+from edu_platform.reach.operations.retention import whole_from
 from edu_platform.reach.rules.grouping import Aliases, Cell, Columns, Counted, count
 
 _REACH = NUMBERS[Measure][Measure.REACH]
@@ -179,6 +181,15 @@ def _from_tallies(
 
 
 def _from_log(session: Session, asked: Asked) -> Iterable[tuple[Cell, Counted]]:
+    begins = whole_from(session)
+    if begins is not None and asked.first < begins:
+        raise Invalid(
+            [
+                FieldError(
+                    "from", f"{begins} 之前的明细已归档，按两个以上维度统计只能从 {begins} 起。", "archived"
+                )
+            ]
+        )
     columns = _columns(session, asked, after=0)
     for family, value in asked.filters.items():
         columns = columns.where(family, value)
