@@ -14,11 +14,12 @@ import fcntl
 import hashlib
 import mmap
 import os
+import shutil
 import tempfile
 import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,8 @@ MOST_SERIES = 8192
 _NOBODYS = 32
 _BYTES = MOST_SERIES * 8
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_OF = "of"
+"""In the folder of an installation: where its data lie."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
@@ -73,6 +76,34 @@ def folder_for(data_dir: Path) -> Path:
         place = Path(tempfile.gettempdir())
     name = hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
     return place / f"edu-{os.geteuid()}-{name}"
+
+
+def prepare(data_dir: Path) -> Path:
+    """Make the folder of an installation, and remove those of installations that are no more. Return the folder."""
+    folder = folder_for(data_dir)
+    with suppress(OSError):
+        if not folder.exists():
+            folder.mkdir(mode=0o700)
+            (folder / _OF).write_text(str(data_dir))
+            of_this_user = folder.name.rpartition("-")[0]
+            for other in folder.parent.glob(f"{of_this_user}-*"):
+                if other != folder:
+                    _remove_if_left(other)
+    return folder
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Remove a folder whose installation is gone and in which nobody counts."""
+    with suppress(OSError), ExitStack() as held:
+        if (
+            folder.is_symlink()
+            or folder.stat().st_uid != os.geteuid()
+            or Path((folder / _OF).read_text()).exists()
+        ):
+            return
+        for sheet in folder.glob("*.cells"):
+            fcntl.flock(held.enter_context(sheet.open("rb")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder)
 
 
 def count_in(folder: Path) -> None:

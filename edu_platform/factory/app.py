@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
 
     if settings.metrics_dir or settings.environment is not Environment.TEST:
-        metrics.count_in(settings.metrics_dir or metrics.folder_for(settings.data_dir))
+        metrics.count_in(settings.metrics_dir or metrics.prepare(settings.data_dir))
     _request_ids(app)
     if settings.environment is not Environment.TEST:
         logs.configure()

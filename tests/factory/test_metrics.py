@@ -120,6 +120,29 @@ def test_a_folder_that_is_somebody_elses_is_not_counted_in(tmp_path):
         metrics._take_over(tmp_path / "link" / "link")
 
 
+def test_nothing_stays_in_memory_of_installations_that_are_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(metrics, "folder_for", lambda data_dir: tmp_path / f"edu-0-{data_dir.name}")
+    there, gone, busy = (tmp_path / name for name in ("there", "gone", "busy"))
+    for one in (there, gone, busy):
+        one.mkdir()
+    folders = [metrics.prepare(one) for one in (there, gone, busy)]
+    (tmp_path / "edu-0-strange").mkdir()
+    for folder in folders[:2]:
+        end(counting(folder, 1))
+    alive = counting(folders[2], 1)
+    gone.rmdir()
+    busy.rmdir()
+    metrics.prepare(tmp_path / "another")
+    assert [folder.exists() for folder in folders] == [True, False, True], (
+        "the busy one has no data, but somebody"
+    )
+    assert (tmp_path / "edu-0-strange").exists(), "it does not say whose it is"
+    end(alive)
+    (tmp_path / "edu-0-another" / "of").write_text(str(tmp_path))
+    metrics.prepare(tmp_path / "last")
+    assert not folders[2].exists()
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     made = installation(tmp_path_factory.mktemp("installation"))
