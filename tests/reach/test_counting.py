@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
+from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import ZONE, now
 from edu_platform.core.db import db, reading, writing
@@ -169,8 +170,17 @@ def erase(learner_id: int) -> None:
         numbers.forget(session, learner_id)
 
 
+def unguard(session: Session) -> None:
+    """Let the log be emptied, as the database itself does not."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+    else:
+        session.execute(text("DROP TRIGGER IF EXISTS beacon_no_delete"))
+
+
 def clear() -> None:
     with writing() as session:
+        unguard(session)
         for table in (Beacon, Tally, FoldMark, LearnerNumber, PersonNumber):
             session.execute(delete(table))
         session.execute(update(Learner).values(merged_into_id=None, erased_at=None))
@@ -382,7 +392,10 @@ def test_an_erased_learner_goes_on_being_counted_and_cannot_be_found(learners):
     erase(person)
     assert report.figures(reading(), Asked(FIRST, LAST, None, By.DAY)).totals == before
     assert reading().query(LearnerNumber).count() == 0
-    assert numbers.HOLDING.export(reading(), person) == {"beacons": []}
+    assert numbers.HOLDING.export(reading(), person) == {
+        "whole_from": None,
+        "beacons": [],
+    }
     assert send([one(person, "c", MARCH)]) == 0
 
 
