@@ -18,14 +18,13 @@ FROM search_index WHERE search_index MATCH :whole ORDER BY in_title DESC, score,
 
 
 def same_bytes() -> Flask:
-    """Return an empty Flask application whose only view returns the same bytes from memory, whatever is asked."""
+    """Return an empty Flask application whose only view returns the same bytes from memory: one answer a path."""
     app = Flask(__name__)
-    body = Path(os.environ["BENCH_BODY"]).read_bytes()
+    bodies = {path.name: path.read_bytes() for path in Path(os.environ["BENCH_BODIES"]).iterdir()}
 
     @app.get("/<path:path>")
     def same(path: str) -> Response:
-        del path
-        return Response(body, mimetype="application/json")
+        return Response(bodies[path], mimetype="application/json")
 
     return app
 
@@ -51,7 +50,8 @@ def bare_search() -> Flask:
 
 def file_wrapper(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Send the file, or the range of it that is asked for, and do nothing else."""
-    file = Path(os.environ["BENCH_FILE"]).open("rb")  # noqa: SIM115 - gunicorn closes it
+    name = environ["PATH_INFO"].rpartition("/")[2]
+    file = Path(os.environ["BENCH_FILES"], name).open("rb")  # noqa: SIM115 - gunicorn closes it
     size = os.fstat(file.fileno()).st_size
     status, first, last = "200 OK", 0, size - 1
     if asked := environ.get("HTTP_RANGE"):

@@ -7,7 +7,6 @@ import hashlib
 import http.client
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -38,10 +37,7 @@ def measure() -> str:
     with installation(content=False, EDU_TRUSTED_PROXIES="1") as made:
         made.folder.chmod(0o755)  # nginx's own user enters it
         _run(made, "bench.shelf", str(PIECES))
-        rows = [
-            *_kept_and_made(made),
-            *_files(made),
-        ]
+        rows = [*_kept_and_made(made), *_files(made)]
         footprint = _footprint(made)
         _run(made, "bench.shelf", "0", "10")
         rows.insert(6, _searching(made))
@@ -80,32 +76,38 @@ def _fetch(port: int, path: str) -> bytes:
     return body
 
 
-def _cost(
-    application: str, environ: dict[str, str], make: Callable[[int], Request], *, expect: int = 200
-) -> Cost:
+def _costs(
+    application: str, environ: dict[str, str], *several: Callable[[int], Request], expect: int = 200
+) -> list[Cost]:
+    """Return what each of several kinds of requests costs one server after the other."""
+    costs = []
     with server(application, environ) as (port, pid):
-        drive(port, pid, COUNT // 10, make, expect=expect)
-        return drive(port, pid, COUNT, make, expect=expect)
+        for make in several:
+            drive(port, pid, COUNT // 10, make, expect=expect)
+            costs.append(drive(port, pid, COUNT, make, expect=expect))
+    return costs
 
 
 def _kept_and_made(made: Installation) -> Iterator[Row]:
     """Lists, pages and the home feed: kept in memory, and made for the first who asks."""
-    body = made.folder / "body"
-    lists = [f"{LIST}&cursor={cursor}" for cursor in _cursors(made)]
-    pages = [f"/api/v1/pieces/piece-{number}" for number in range(PIECES)]
-    several = {"list of 20 cards": (LIST, lists), "detail": (PAGE, pages), "home": (HOME, [HOME])}
-    costs: dict[str, tuple[Cost, Cost, Cost]] = {}
-    for name, (path, others) in several.items():
-        with server("app:app", made.environ) as (port, pid):
-            body.write_bytes(_fetch(port, path))
-            drive(port, pid, COUNT // 10, _get(path))
-            kept = drive(port, pid, COUNT, _get(path))
-        ceiling = _cost("bench.ceiling:same_bytes()", {**made.environ, "BENCH_BODY": str(body)}, _get(path))
-        costs[name] = kept, _cost("bench.uncached:app", made.environ, _get(*others)), ceiling
-    for name, (kept, _, ceiling) in costs.items():
-        yield f"{name}, kept", kept, ceiling, 0.8
-    for name, (_, first, ceiling) in costs.items():
-        yield f"{name}, made", first, ceiling, 2
+    bodies = made.folder / "bodies"
+    bodies.mkdir()
+    names = {"list of 20 cards": LIST, "detail": PAGE, "home": HOME}
+    with server("app:app", made.environ) as (port, _):
+        for name, path in names.items():
+            (bodies / name.replace(" ", "-")).write_bytes(_fetch(port, path))
+    kept = _costs("app:app", made.environ, *(_get(path) for path in names.values()))
+    lists = _get(*(f"{LIST}&cursor={cursor}" for cursor in _cursors(made)))
+    pages = _get(*(f"/api/v1/pieces/piece-{number}" for number in range(PIECES)))
+    first = _costs("bench.uncached:app", made.environ, lists, pages, _get(HOME))
+    ceilings = _costs(
+        "bench.ceiling:same_bytes()",
+        {**made.environ, "BENCH_BODIES": str(bodies)},
+        *(_get("/" + name.replace(" ", "-")) for name in names),
+    )
+    for how, costs, reach in (("kept", kept, 0.8), ("made", first, 2)):
+        for name, ours, ceiling in zip(names, costs, ceilings, strict=True):
+            yield f"{name}, {how}", ours, ceiling, reach
 
 
 def _cursors(made: Installation) -> list[str]:
@@ -126,9 +128,9 @@ def _cursors(made: Installation) -> list[str]:
 
 def _searching(made: Installation) -> Row:
     database = f"{made.environ['EDU_DATA_DIR']}/edu.sqlite3"
-    ours = _cost("bench.uncached:app", made.environ, _get(SEARCH))
+    (ours,) = _costs("bench.uncached:app", made.environ, _get(SEARCH))
     bare = {**made.environ, "BENCH_WORD": WORD, "BENCH_DATABASE": database}
-    ceiling = _cost("bench.ceiling:bare_search()", bare, _get(SEARCH))
+    (ceiling,) = _costs("bench.ceiling:bare_search()", bare, _get(SEARCH))
     return f"search for a word of two characters in {10 * PIECES:,} pieces, made", ours, ceiling, 2
 
 
@@ -159,58 +161,50 @@ def _files(made: Installation) -> Iterator[Row]:
     film = _publish(made, os.urandom(FILM_BYTES), "video/mp4")
     public = Path(made.environ["EDU_DATA_DIR"]) / "media" / "public"
 
-    def part(path: str) -> Callable[[int], Request]:
-        return lambda number: Request("GET", path, headers=(*_address(number), ("Range", RANGE)))
+    def part(number: int) -> Request:
+        return Request("GET", film, headers=(*_address(number), ("Range", RANGE)))
 
-    several = [
-        ("poster of 400 KB", poster, _get(poster), 200),
-        ("range of 1 MB of a film of 20 MB", film, part(film), 206),
-    ]
+    several = [("poster of 400 KB", _get(poster), 200), ("range of 1 MB of a film of 20 MB", part, 206)]
     if program() is not None:
-        for name, _, make, status in several:
-            yield (
-                f"{name}, by the shipped nginx",
-                *_beside_nginx(made, public, make, status),
-                1.1,
-            )
-    for name, path, make, status in several:
-        file = public / path.rpartition("/")[2]
-        ours = _cost("app:app", made.environ, make, expect=status)
-        bare = {**made.environ, "BENCH_FILE": str(file)}
-        yield (
-            f"{name}, without nginx",
-            ours,
-            _cost("bench.ceiling:file_wrapper", bare, make, expect=status),
-            1.5,
-        )
+        shipped, alone = (_by_nginx(made, public, several, shipped=way) for way in (True, False))
+        for (name, _, _), ours, ceiling in zip(several, shipped, alone, strict=True):
+            yield f"{name}, by the shipped nginx", ours, ceiling, 1.1
+    bare = {**made.environ, "BENCH_FILES": str(public)}
+    for name, make, status in several:
+        (ours,) = _costs("app:app", made.environ, make, expect=status)
+        (ceiling,) = _costs("bench.ceiling:file_wrapper", bare, make, expect=status)
+        yield f"{name}, without nginx", ours, ceiling, 1.5
 
 
-def _beside_nginx(
-    made: Installation, public: Path, make: Callable[[int], Request], status: int
-) -> tuple[Cost, Cost]:
+def _by_nginx(
+    made: Installation,
+    public: Path,
+    several: list[tuple[str, Callable[[int], Request], int]],
+    *,
+    shipped: bool,
+) -> list[Cost]:
     from edu_platform.config.installation import environ_with_installation
     from edu_platform.config.settings import Settings
 
     given = {name: value for name, value in made.environ.items() if name.startswith("EDU_")}
     settings = Settings.read(environ_with_installation(given))
     cores = sorted(os.sched_getaffinity(0))
+    folder = made.folder / ("nginx-shipped" if shipped else "nginx-alone")
+    folder.mkdir(mode=0o755)
     costs = []
-    for shipped in (True, False):
-        folder = made.folder / f"nginx-{shipped}-{time.monotonic_ns()}"
-        folder.mkdir()
-        folder.chmod(0o755)
-        running = (
-            nginx(folder, settings, upstreams=["127.0.0.1:9"], core=cores[0])
-            if shipped
-            else _nginx_alone(folder, public, core=cores[0])
-        )
-        with running as (port, pid):
-            os.sched_setaffinity(0, cores[1:] or cores)
-            drive(port, pid, COUNT // 10, make, expect=status)
-            costs.append(drive(port, pid, COUNT, make, expect=status))
-        os.sched_setaffinity(0, cores)
-        shutil.rmtree(folder, ignore_errors=True)
-    return costs[0], costs[1]
+    with (
+        nginx(folder, settings, upstreams=["127.0.0.1:9"], core=cores[0])
+        if shipped
+        else _nginx_alone(folder, public, core=cores[0])
+    ) as (port, pid):
+        os.sched_setaffinity(0, cores[1:] or cores)
+        try:
+            for _, make, status in several:
+                drive(port, pid, COUNT // 10, make, expect=status)
+                costs.append(drive(port, pid, COUNT, make, expect=status))
+        finally:
+            os.sched_setaffinity(0, cores)
+    return costs
 
 
 @contextlib.contextmanager
