@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from edu_platform.cli import web
 from edu_platform.factory.parent import end_with_parent
 
 ROOT = Path(__file__).parents[2]
@@ -172,7 +173,7 @@ def command(content: Path) -> None:
             )  # fmt: skip
         household.start(
             "web",
-            [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "app:app"],
+            web.arguments(settings, host=environ.get("HOST", "127.0.0.1"), port=str(port)),
             {**environ, "PORT": str(port)},
         )
         household.start("worker", [sys.executable, "-m", "edu_platform.cli", "worker"], environ)

@@ -29,6 +29,13 @@ class Storage(StrEnum):
     S3 = "s3"
 
 
+class Server(StrEnum):
+    """What speaks HTTP to the clients or to nginx (docs/decisions/018)."""
+
+    GUNICORN = "gunicorn"
+    GRANIAN = "granian"
+
+
 class SettingsError(Exception):
     """One or more settings are missing or make no sense; `problems` maps each name to its reason."""
 
@@ -153,6 +160,7 @@ class Settings:
     issuer: str = _setting(_text, "示例市分公司")
     programme: str = _setting(_text, "消保守护")
 
+    server: Server = _setting(_choice(Server), Server.GUNICORN)
     web_processes: int = _setting(_between(1, 64), 1)
     web_threads: int = _setting(_between(1, 256), 16)
     limits: bool = _setting(_switch, True)
@@ -235,6 +243,8 @@ def _refusals(settings: Settings) -> dict[str, str]:
         for name in ("s3_endpoint", "s3_bucket", "s3_access_key", "s3_secret_key"):
             if not getattr(settings, name):
                 found[PREFIX + name.upper()] = "is missing: EDU_STORAGE is s3"
+    if settings.server is Server.GRANIAN and settings.metrics_address:
+        found["EDU_METRICS_ADDRESS"] = "needs EDU_SERVER=gunicorn: granian listens at one address"
     if settings.web_processes > 1 and not settings.valkey_url:
         found["EDU_VALKEY_URL"] = "is missing: several web processes share limits and signals through it"
     if settings.is_production:
