@@ -12,7 +12,7 @@ from typing import Any
 
 import pysqlite3
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 
 # The WAL-reset bug: fixed in 3.51.3, and in 3.50.7 and 3.44.6 of the older lines.
 _SAFE_SQLITE = (3, 51, 3)
+_FILE_TROUBLES = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_NOTADB")
 _PRAGMAS = ("busy_timeout=10000", "foreign_keys=ON", "synchronous=FULL", "secure_delete=ON")
 
 
@@ -63,6 +64,13 @@ def prepare(engine: Engine, *, threads: int) -> None:
         dbapi.isolation_level = None  # we emit BEGIN ourselves
         for pragma in _PRAGMAS:
             dbapi.execute("PRAGMA " + pragma)
+
+    @event.listens_for(engine, "handle_error")
+    def _open_anew(context: ExceptionContext) -> None:
+        # Whatever became of the file or its disk: once it is mended, a connection opened before would not know.
+        name = getattr(context.original_exception, "sqlite_errorname", None) or ""
+        if name.startswith(_FILE_TROUBLES):
+            context.is_disconnect = True
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

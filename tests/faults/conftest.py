@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.faults.databases import Database, PostgreSQL, Sqlite
+from tests.faults.disks import Disk, why_no_disk
 from tests.faults.house import House
 from tests.faults.seed import Seed, make_seed
 
@@ -23,8 +24,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("database")
         if item.get_closest_marker("once") and on_postgresql:
             item.add_marker("long")
-    if not on_postgresql:
-        items[:] = [item for item in items if item.get_closest_marker("server") is None]
+    elsewhere = "only_sqlite" if on_postgresql else "server"
+    items[:] = [item for item in items if item.get_closest_marker(elsewhere) is None]
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +79,32 @@ def house(build: Callable[..., House]) -> House:
     made = build()
     made.start()
     return made
+
+
+@pytest.fixture
+def disk(folder: Path) -> Iterator[Disk]:
+    """A disk of this test's own; skips, saying why, where none can be mounted."""
+    if reason := why_no_disk():
+        pytest.skip(reason)
+    with Disk(folder, megabytes=320) as made:
+        yield made
+
+
+@pytest.fixture
+def on_disk(disk: Disk, seed: Seed, kind: str, folder: Path) -> Iterator[Callable[..., House]]:
+    """Return a function that starts a house whose data lie on the disk; `options` are the PostgreSQL server's."""
+    built: list[House] = []
+
+    def build(*, options: dict[str, str] | None = None, **more: Any) -> House:
+        place = disk.path / "db"
+        database: Database = Sqlite(place) if kind == "sqlite" else PostgreSQL(place, **(options or {}))
+        database.adopt(Path(seed.folder))
+        house = House(folder, database, seed, data_dir=disk.path / "var", **more)
+        disk.make_durable()
+        built.append(house)
+        house.start()
+        return house
+
+    yield build
+    for house in built:
+        house.stop()

@@ -109,10 +109,15 @@ class Disk:
         self._ballast.unlink()
 
     def read_only(self) -> None:
-        """Mount it read-only under whoever uses it, as the kernel does after an error of the device."""
-        # files open for writing forbid a plain remount; what the kernel does on an error asks nobody
-        self._run("mount", "-o", "remount,ro,abort", str(self.path))
+        """Let it become read-only under whoever uses it, as the kernel does after an error of the device."""
+        self._run("mount", "-o", "remount,abort", str(self.path))
 
-    def writable(self) -> None:
-        """Mount it writable again."""
-        self._run("mount", "-o", "remount,rw", str(self.path))
+    def mend(self) -> None:
+        """Put a copy of it in its place, checked and writable: its files are open, and the kernel lets go of it later."""
+        self._run("umount", "--lazy", str(self.path))
+        copy = self.image.with_name("mended.img")
+        self._run("cp", "--sparse=always", str(self.image), str(copy))
+        self.image.unlink()
+        self.image = copy
+        subprocess.run(["fsck.ext4", "-y", str(self.image)], check=False, capture_output=True)  # 1: mended
+        self._run("mount", "-o", "loop", str(self.image), str(self.path))

@@ -4,44 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.faults.databases import PostgreSQL, Sqlite
-from tests.faults.disks import Disk, why_no_disk
-from tests.faults.house import House
 from tests.faults.load import Load
 from tests.faults.truth import compare, recount
 from tests.faults.weakened import weakened
-
-
-@pytest.fixture
-def disk(folder):
-    if reason := why_no_disk():
-        pytest.skip(reason)
-    with Disk(folder, megabytes=320) as made:
-        yield made
-
-
-@pytest.fixture
-def settled_on(disk, seed, kind, folder):
-    """Return a function that builds a house whose database lies on the disk."""
-    built = []
-
-    def build(*, options=None, **more):
-        place = disk.path / "db"
-        database = Sqlite(place) if kind == "sqlite" else PostgreSQL(place, **(options or {}))
-        database.adopt(Path(seed.folder))
-        house = House(folder, database, seed, data_dir=disk.path / "var", **more)
-        disk.make_durable()
-        built.append(house)
-        house.start()
-        return house
-
-    yield build
-    for house in built:
-        house.stop()
 
 
 def cut(house, disk, load):
@@ -70,8 +38,8 @@ def run(house, disk, cuts):
     return found
 
 
-def test_a_cut_loses_nothing_acknowledged(settled_on, disk):
-    house = settled_on()
+def test_a_cut_loses_nothing_acknowledged(on_disk, disk):
+    house = on_disk()
     found = run(house, disk, 1)
     assert not found.faults, (found.faults[:10], house.complaints())
     house.settle()
@@ -80,8 +48,8 @@ def test_a_cut_loses_nothing_acknowledged(settled_on, disk):
 
 
 @pytest.mark.long
-def test_twenty_cuts_lose_nothing_acknowledged(settled_on, disk):
-    house = settled_on()
+def test_twenty_cuts_lose_nothing_acknowledged(on_disk, disk):
+    house = on_disk()
     found = run(house, disk, 20)
     assert not found.faults, (found.faults[:10], house.complaints())
     house.settle()
@@ -89,8 +57,8 @@ def test_twenty_cuts_lose_nothing_acknowledged(settled_on, disk):
     assert not house.database.damage()
 
 
-def test_without_waiting_for_the_disk_a_cut_loses(settled_on, disk, kind):
+def test_without_waiting_for_the_disk_a_cut_loses(on_disk, disk, kind):
     weak = weakened("no_fsync") if kind == "sqlite" else {"options": {"synchronous_commit": "off"}}
-    house = settled_on(**weak)
+    house = on_disk(**weak)
     found = run(house, disk, 1)
     assert found.lost

@@ -1,0 +1,106 @@
+"""The worker is dead: jobs wait, everything else goes on, `/readyz` says so; back again, it does everything once."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.faults.load import Load
+from tests.faults.seed import ROOT
+from tests.faults.truth import compare, recount
+
+
+def publish(house, folder, *files):
+    """Import some of the shipped material, which publishes it, as an operator does; the worker has to draw it."""
+    source = folder / "content"
+    for name in ("columns.yaml", "illustrations", *files):
+        target = source / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / "content" / name).is_dir() else shutil.copy)(
+            ROOT / "content" / name, target
+        )
+    done = subprocess.run(
+        [sys.executable, "-m", "edu_platform.cli", "content", "import", str(source)],
+        cwd=ROOT, env=house.environ, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def jobs(house, condition="true"):
+    return house.database.rows(f"SELECT job, attempts, failure FROM outbox_message WHERE {condition}")
+
+
+def visible(house, slug):
+    return house.ask(f"/api/v1/pieces/{slug}").status == 200
+
+
+def once(house):
+    """Every job was done, and what jobs make was made once."""
+    assert jobs(house, "done_at IS NULL") == []
+    assert list(jobs(house, "failure IS NOT NULL")) == []
+    twice = house.database.rows("SELECT digest FROM media_file GROUP BY digest HAVING count(*) > 1")
+    assert twice == []
+
+
+@pytest.mark.long
+def test_without_the_worker_everything_else_goes_on(house, folder):
+    load = Load(house, pause=0.05)
+    load.start()
+    house.leave_dead("worker")
+    load.wait_for(100)
+    publish(house, folder, "posters/hang-up-first.yaml", "articles/no-safe-account.md")
+    assert jobs(house, "done_at IS NULL"), "jobs wait"
+    assert visible(house, "no-safe-account"), "what needs no drawing is read at once"
+    assert (
+        house.database.rows(
+            "SELECT count(*) FROM beacon WHERE id > (SELECT coalesce(max(last_id), 0) FROM fold_mark)"
+        )[0][0]
+        > 50
+    )
+    silent = house.wait_until(
+        lambda: house.ask("/readyz").json["checks"]["worker"] == "failing", 60, "the alarm"
+    )
+    load.wait_for(100)
+    load.stop()
+    house.revive("worker")
+    back = house.wait_ready()
+    done = house.settle(180)
+    print(
+        f"silent is said after {silent:.0f} s; back in {back:.1f} s, all done in {done:.1f} s; {load.ledger}"
+    )
+    assert visible(house, "hang-up-first")
+    once(house)
+    assert not compare(house.database, load.ledger).faults
+    assert not recount(house.database)
+
+
+@pytest.mark.long
+def test_a_worker_killed_in_the_middle_of_a_heavy_job_does_it_once(house, folder):
+    publish(house, folder, "videos/eggs-for-savings.yaml")
+    kills = 0
+    for _ in range(2):
+        house.wait_until(
+            lambda: jobs(house, "done_at IS NULL AND leased_until IS NOT NULL AND job LIKE '%film%'"),
+            90,
+            "a film under way",
+        )
+        time.sleep(1.5)
+        if not jobs(house, "done_at IS NULL AND leased_until IS NOT NULL AND job LIKE '%film%'"):
+            break
+        house.kill("job worker")
+        kills += 1
+        # what a dead worker held is free when its lease ends
+        house.wait_until(
+            lambda n=kills: any(row[1] > n for row in jobs(house, "job LIKE '%film%'")), 120, "the next try"
+        )
+    waited = house.settle(300)
+    print(f"killed {kills} times; all done {waited:.1f} s later: {jobs(house)}")
+    assert kills
+    assert visible(house, "eggs-for-savings")
+    once(house)
+    alone = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True).stdout
+    assert str(house.data_dir) not in alone, "a drawing process was left behind"
