@@ -176,7 +176,8 @@ class House:
     def _supervise(self) -> None:
         while not self._ended.wait(self._after):
             with self._lock:
-                self.database.look_after()
+                with contextlib.suppress(OSError):  # its log lies on its disk, which a test may have broken
+                    self.database.look_after()
                 for name, process in self._processes.items():
                     if process.kept and process.running is not None and process.running.poll() is not None:
                         self.restarts[name] = self.restarts.get(name, 0) + 1

@@ -34,7 +34,8 @@ def all_is_well(house, load):
     found = compare(house.database, load.ledger)
     found.wrong = [one for one in found.wrong if "probe-" not in one]
     print(f"{load.ledger}; {found}")
-    assert not found.faults, (found.faults[:10], house.complaints())
+    print(*house.complaints(), sep="\n")
+    assert not found.faults, found.faults[:10]
     house.settle(90)
     assert not recount(house.database)
     assert not house.database.damage()
