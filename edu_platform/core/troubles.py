@@ -9,11 +9,12 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from edu_platform.core.errors import NoSpace, NotNow
 
-# SQLite's names, PostgreSQL's states: connection, serialization, resources, lock, shutdown
+# SQLite's names; PostgreSQL's states: connection, serialization, resources, lock, shutdown, and the system's own
+# troubles, to which belongs what it says of files on a disk that turned read-only (42501, insufficient privilege).
 _FULL = {"SQLITE_FULL", "53100"}
 _PASSING = (
     *("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN"),
-    *("08", "40001", "40P01", "53", "55P03", "57P"),
+    *("08", "40001", "40P01", "53", "55P03", "57P", "58", "42501"),
 )
 _OS_FULL = {errno.ENOSPC, errno.EDQUOT}
 _OS_PASSING = {errno.EROFS, errno.EIO, errno.ESTALE}
