@@ -264,8 +264,7 @@ def started(pgdata: Path, address: str) -> Iterator[str]:
                 user=owner,
             )
         except BackupFailed as failed:
-            words = log.read_text(errors="replace").splitlines()[-4:] if log.exists() else []
-            raise BackupFailed(f"{failed} {' '.join(words)}") from failed
+            raise _why(log, failed) from failed
         try:
             url = make_url(address).set(host=None, port=None, password=None, query={"host": str(sockets)})
             _wait_until_promoted(url, pgdata, log)
@@ -286,6 +285,14 @@ def _lives(pgdata: Path) -> bool:
     return True
 
 
+def _why(log: Path, failed: BackupFailed) -> BackupFailed:
+    """Say why a recovering server ended, from what it wrote."""
+    words = log.read_text(errors="replace") if log.exists() else ""
+    if "before configured recovery target" in words:
+        return BackupFailed("WAL 归档里没有到那一刻为止的记录：请选更早的时刻，或不填 --until。")
+    return BackupFailed(f"{failed} {words[-400:]}")
+
+
 def _wait_until_promoted(url: URL, pgdata: Path, log: Path) -> None:
     deadline = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < deadline:
@@ -295,12 +302,7 @@ def _wait_until_promoted(url: URL, pgdata: Path, log: Path) -> None:
                     return
         except psycopg.OperationalError:
             if not _lives(pgdata):
-                words = log.read_text(errors="replace")
-                if "before configured recovery target" in words:
-                    raise BackupFailed(
-                        "WAL 归档里没有到那一刻为止的记录：请选更早的时刻，或不填 --until。"
-                    ) from None
-                raise BackupFailed(f"数据库没能完成恢复：{words[-400:]}") from None
+                raise _why(log, BackupFailed("数据库没能完成恢复。")) from None
         time.sleep(0.1)
     raise BackupFailed("数据库没有在限定时间内完成恢复。")
 
