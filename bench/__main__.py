@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bench import reading, results
+from bench import counting, reading, results
 
-PARTS = {"reading": reading.measure}
+PARTS = {"reading": reading.measure, "counting": counting.measure}
 """Each returns its section's text; to be found in the module of that name."""
 
 

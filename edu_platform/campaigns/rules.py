@@ -120,6 +120,34 @@ def attribute(
     return EVERYDAY
 
 
+def steady(
+    snapshot: Snapshot,
+    *,
+    at: datetime,
+    campaign_code: str | None = None,
+    channel_code: str | None = None,
+    piece_id: int | None = None,
+) -> tuple[datetime | None, datetime | None]:
+    """Return since when and until when (not included) `attribute` says the same as at `at`; None is without end."""
+    edges: list[datetime] = []
+    named = snapshot.campaigns.get(campaign_code) if campaign_code is not None else None
+    entry = snapshot.codes.get(channel_code) if channel_code is not None else None
+    for window in (named, entry.campaign if entry is not None else None):
+        if window is not None:
+            edges += (window.starts_at, window.ends_at)
+    for carrying in snapshot.carriers.get(piece_id, ()) if piece_id is not None else ():
+        edges += (
+            carrying.starts_at,
+            carrying.ends_at,
+            carrying.campaign.starts_at,
+            carrying.campaign.ends_at,
+        )
+    return (
+        max((edge for edge in edges if edge <= at), default=None),
+        min((edge for edge in edges if edge > at), default=None),
+    )
+
+
 def scene(code: str) -> str:
     """Return the text that goes into a mini-program code for a channel code: `c:7Gk2Qz`, at most 14 characters."""
     return SCENE_PREFIX + code

@@ -87,10 +87,12 @@ class ProcessCounts(Storage):
 def caller() -> str:
     """Name who is calling: the bearer of a token (never the token itself), else the address."""
     header = request.headers.get("Authorization")
-    if header is None:
-        return f"ip:{get_remote_address()}"
-    # the same token, however it is written, is the same caller
-    token = header.partition(" ")[2].strip()
+    return f"ip:{get_remote_address()}" if header is None else bearer(header)
+
+
+def bearer(authorization: str) -> str:
+    """Name the bearer of a token by the header that carries it; however it is written, it is the same caller."""
+    token = authorization.partition(" ")[2].strip()
     return "token:" + hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
@@ -101,6 +103,36 @@ limiter = Limiter(
     application_limits=[ApplicationLimit(OF_AN_ADDRESS, key_function=get_remote_address)],
     strategy="fixed-window",
 )
+
+
+class Allowance:
+    """What the limiter does for one endpoint, for a layer that is asked before Flask is entered; same counts, same headers."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._of_caller = parse(OF_A_CALLER)
+        self._of_address = parse(OF_AN_ADDRESS)
+
+    def take(self, authorization: str, address: str) -> list[tuple[str, str]] | None:
+        """Count one request of a bearer; return the headers that tell of it, None when there was one too many."""
+        if not limiter.enabled:
+            return []
+        windows, key = limiter.limiter, bearer(authorization)
+        try:
+            if not windows.hit(self._of_caller, key, self._endpoint) or not windows.hit(
+                self._of_address, address, "global"
+            ):
+                return None
+            reset_at, left = windows.get_window_stats(self._of_caller, key, self._endpoint)
+        except Exception:  # noqa: BLE001 - a store that is away is the limiter's to bear
+            return None
+        reset = int(1 + reset_at)
+        return [
+            ("X-RateLimit-Limit", str(self._of_caller.amount)),
+            ("X-RateLimit-Remaining", str(left)),
+            ("X-RateLimit-Reset", str(reset)),
+            ("Retry-After", str(int(reset - time.time()))),
+        ]
 
 
 def _storage(valkey_url: str | None) -> str:

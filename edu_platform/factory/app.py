@@ -15,6 +15,7 @@ from edu_platform.core.api import health
 from edu_platform.core.limits import limit_settings, limiter
 from edu_platform.core.sealing import KeyRing
 from edu_platform.factory import rooms
+from edu_platform.factory.beacons import BeaconsFirst
 from edu_platform.factory.files_first import FilesFirst
 from edu_platform.factory.first import AtOnce, CatalogueFirst
 from edu_platform.factory.headers import DOCS_POLICY, protective, request_id_of
@@ -55,7 +56,7 @@ def create_app(settings: Settings) -> Flask:
     _headers(app)
     app.register_blueprint(health)
     rooms.move_in(app)
-    first = CatalogueFirst(FilesFirst(app.wsgi_app, settings), app)
+    first = CatalogueFirst(FilesFirst(BeaconsFirst(app.wsgi_app, app), settings), app)
 
     def entered(inner: Any) -> Any:
         """Put before `inner` what every request passes, the kept ones too."""

@@ -102,15 +102,21 @@ def read_token(keys: Sequence[str], token: str, *, lasts: timedelta) -> tuple[in
 
     A token from the future is good: our own clock, which alone dates tokens, has been set back since.
     """
+    learner_id, generation, signed_at = open_token(keys, token)
+    if clock.now() - signed_at > lasts:
+        raise TokenExpired
+    return learner_id, generation
+
+
+def open_token(keys: Sequence[str], token: str) -> tuple[int, int, datetime]:
+    """Return (learner id, generation, when it was signed), however old; raise `TokenBroken`."""
     try:
         found, signed_at = _serializer(keys).loads(token, return_timestamp=True)
     except BadData as bad:
         raise TokenBroken from bad
-    if clock.now() - signed_at > lasts:
-        raise TokenExpired
     if not (isinstance(found, list) and len(found) == 2 and all(type(part) is int for part in found)):
         raise TokenBroken
-    return found[0], found[1]
+    return found[0], found[1], signed_at
 
 
 def new_staff_token() -> str:

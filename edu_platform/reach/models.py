@@ -39,6 +39,7 @@ class Span(StrEnum):
 
     DAY = "day"
     MONTH = "month"
+    YEAR = "year"
 
 
 class Family(StrEnum):
@@ -94,7 +95,7 @@ NUMBERS: dict[type[StrEnum], dict[Any, int]] = {
     Scope: {Scope.IDENTIFIED: 0, Scope.ANONYMOUS: 1},
     Rule: {Rule.NAMED: 0, Rule.CHANNEL_CODE: 1, Rule.CARRIES_PIECE: 2, Rule.EVERYDAY: 3},
     Suspicion: {Suspicion.FLOOD_MINUTE: 1, Suspicion.FLOOD_DAY: 2},
-    Span: {Span.DAY: 0, Span.MONTH: 1},
+    Span: {Span.DAY: 0, Span.MONTH: 1, Span.YEAR: 2},
     Family: {Family.WHOLE: 0, Family.AUDIENCE: 1, Family.CHANNEL: 2, Family.PIECE: 3, Family.ACTION: 4},
     Measure: {Measure.REACH: 0, Measure.PARTICIPATION: 1},
 }
@@ -104,6 +105,8 @@ WORDS: dict[type[StrEnum], dict[int, Any]] = {
 """The word of each number."""
 EVERYDAY = 0
 """The campaign id of what counts for no campaign."""
+EVERYWHERE = -1
+"""The campaign id of tallies over all campaigns and everyday education together."""
 NO_PIECE = 0
 """The piece id of what concerns no piece."""
 
@@ -277,40 +280,43 @@ class BeaconArchive(Base):
     dropped_at: Mapped[datetime | None]
 
 
-class Tally(Base):
-    """Folded beacons of one cell: how many there were (`times`), and of whom (`persons`, a Roaring bitmap).
+class UnsettledAlias(Base):
+    """A number that became another's while tallies may still hold it; gone once the fold has replaced it there."""
 
-    A cell is a span from `starts`, a campaign (0: everyday), a family and one `value` of it (the word's
-    number, the piece's id, 0 for the whole), what is measured, the scope, and whether suspect.
+    __tablename__ = "unsettled_alias"
+
+    number: Mapped[int] = mapped_column(
+        BigId, ForeignKey("person_number.number"), primary_key=True, autoincrement=False
+    )
+
+
+class TallyPage(Base):
+    """Folded beacons of one family, span and campaign (0: everyday, -1: everything), all its values on one page.
+
+    `figures` are small and say how many there were; `persons` say of whom, for unions (see
+    `rules.grouping`). Days are kept for ever. Months and years are made of them when they are long over;
+    one is there for everything or not at all.
     """
 
-    __tablename__ = "tally"
-    __table_args__ = (
-        Index(
-            "uq_tally_cell",
-            "family", "span", "starts", "campaign_id", "value", "measure", "scope", "suspect",
-            unique=True,
-        ),
-    )  # fmt: skip
+    __tablename__ = "tally_page"
 
-    id: Mapped[PrimaryKey]
-    family: Mapped[Family] = mapped_column(Coded(Family))
-    span: Mapped[Span] = mapped_column(Coded(Span))
-    starts: Mapped[date] = mapped_column(DayNumber)
-    campaign_id: Mapped[int] = mapped_column(BigInteger)
-    value: Mapped[int] = mapped_column(BigInteger)
-    measure: Mapped[Measure] = mapped_column(Coded(Measure))
-    scope: Mapped[Scope] = mapped_column(Coded(Scope))
-    suspect: Mapped[bool]
-    times: Mapped[int] = mapped_column(BigInteger)
+    family: Mapped[Family] = mapped_column(Coded(Family), primary_key=True)
+    span: Mapped[Span] = mapped_column(Coded(Span), primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    starts: Mapped[date] = mapped_column(DayNumber, primary_key=True)
+    figures: Mapped[bytes]
     persons: Mapped[bytes]
 
 
 class FoldMark(Base):
-    """How far the log has been folded: every beacon up to `last_id` is in the tallies, none after it."""
+    """How far the log has been folded: every beacon up to `last_id` is in the tallies, none after it.
+
+    `turn` grows whenever the tallies change, so that whoever reads them in several steps knows.
+    """
 
     __tablename__ = "fold_mark"
 
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
     last_id: Mapped[int] = mapped_column(BigId)
+    turn: Mapped[int] = mapped_column(BigInteger, default=0)
     folded_at: Mapped[datetime]

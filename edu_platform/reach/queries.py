@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import date
 
-from sqlalchemy import Integer, Select, and_, bindparam, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Integer, Select, and_, or_, select, type_coerce
 
 from edu_platform.reach.models import (
+    EVERYWHERE,
     Beacon,
     Family,
     FoldMark,
     LearnerNumber,
     PersonNumber,
     Span,
-    Tally,
+    TallyPage,
+    UnsettledAlias,
 )
+from edu_platform.reach.rules.windows import Part
 
 FOLD = "beacon"
 
-# As the numbers that they are stored as: tallies are read by the thousand.
-_KEYS = (
-    type_coerce(Tally.measure, Integer).label("measure"),
-    type_coerce(Tally.scope, Integer).label("scope"),
-    type_coerce(Tally.suspect, Integer).label("suspect"),
-)
+_STARTS = type_coerce(TallyPage.starts, Integer).label("starts")
+"""As the number that it is stored as: days are read by the hundred."""
 
 
 def mark() -> Select[int]:
@@ -31,36 +31,59 @@ def mark() -> Select[int]:
     return select(FoldMark.last_id).where(FoldMark.name == FOLD)
 
 
-def cells(family: Family) -> Select[int, int, int, int, int, int, bytes]:
-    """Select the tallies of one span, first day and campaign (`span`, `starts`, `campaign_id`), those of `among` only."""
-    return select(Tally.id, Tally.value, *_KEYS, Tally.times, Tally.persons).where(
-        Tally.family == family,
-        Tally.span == bindparam("span"),
-        Tally.starts == bindparam("starts"),
-        Tally.campaign_id == bindparam("campaign_id"),
-        Tally.value.in_(bindparam("among", expanding=True)),
+def turn() -> Select[int, int]:
+    """Select the id up to which the log is folded, and what changes whenever tallies do."""
+    return select(FoldMark.last_id, FoldMark.turn).where(FoldMark.name == FOLD)
+
+
+def rolled_up() -> Select[Span, date]:
+    """Select the months and years that are there, each for everything."""
+    return select(TallyPage.span, TallyPage.starts).where(
+        TallyPage.family == Family.WHOLE,
+        TallyPage.span.in_([Span.MONTH, Span.YEAR]),
+        TallyPage.campaign_id == EVERYWHERE,
     )
 
 
-def tallies(
-    family: Family,
-    spans: list[tuple[Span, date, date]],
-    *,
-    campaign_id: int | None,
-    value: int | None,
-) -> Select[int, int, int, int, int, int, bytes]:
-    """Select tallies of a family whose span starts in one of `spans` (first and last start, both included)."""
-    chosen = select(
-        type_coerce(Tally.starts, Integer).label("starts"), Tally.value, *_KEYS, Tally.times, Tally.persons
-    ).where(
-        Tally.family == family,
-        or_(*(and_(Tally.span == span, Tally.starts.between(first, last)) for span, first, last in spans)),
+def figures(family: Family, parts: Sequence[Part], campaign_id: int) -> Select[int, bytes]:
+    """Select what is counted of a family and campaign in these parts of time, without saying of whom."""
+    return select(_STARTS, TallyPage.figures).where(TallyPage.family == family, _in(parts, campaign_id))
+
+
+def pages(family: Family, parts: Sequence[Part], campaign_id: int) -> Select[int, bytes, bytes]:
+    """Select what is counted of a family and campaign in these parts of time, and of whom."""
+    return select(_STARTS, TallyPage.figures, TallyPage.persons).where(
+        TallyPage.family == family, _in(parts, campaign_id)
     )
-    if campaign_id is not None:
-        chosen = chosen.where(Tally.campaign_id == campaign_id)
-    if value is not None:
-        chosen = chosen.where(Tally.value == value)
-    return chosen
+
+
+def _in(parts: Sequence[Part], campaign_id: int) -> ColumnElement[bool]:
+    return and_(
+        TallyPage.campaign_id == campaign_id,
+        or_(
+            *(
+                and_(TallyPage.span == span, TallyPage.starts.between(first, last))
+                for span, first, last in parts
+            )
+        ),
+    )
+
+
+def pages_on(
+    family: Family, span: Span, campaign_id: int, starts: Collection[date]
+) -> Select[int, bytes, bytes]:
+    """Select the pages of one family, span and campaign that start on these days."""
+    return select(_STARTS, TallyPage.figures, TallyPage.persons).where(
+        TallyPage.family == family,
+        TallyPage.span == span,
+        TallyPage.campaign_id == campaign_id,
+        TallyPage.starts.in_(starts),
+    )
+
+
+def unsettled() -> Select[int, int | None]:
+    """Select the numbers that tallies may still hold though they are another's, with that other."""
+    return aliases().where(PersonNumber.number.in_(select(UnsettledAlias.number)))
 
 
 def aliases() -> Select[int, int | None]:

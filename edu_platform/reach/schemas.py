@@ -7,6 +7,7 @@ piece, to name what.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,8 +17,9 @@ from msgspec import Meta
 
 from edu_platform.core.schemas import Shape, Slug, When
 from edu_platform.core.vocabulary import ACTIONS, Action, Channel, DeclaredAudience
-from edu_platform.reach.operations.report import By, ScopeChoice, Source, Suspects
+from edu_platform.reach.operations.report import By, Source
 from edu_platform.reach.rules.intake import MOST_IN_A_BATCH
+from edu_platform.reach.rules.sheets import ScopeChoice, Suspects
 
 BeaconId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", min_length=1, max_length=64)]
 SlugText = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", min_length=1, max_length=64)]
@@ -44,6 +46,33 @@ class BatchIn(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
     sent_at: Moment
     beacons: Annotated[list[BeaconIn], Meta(min_length=1, max_length=MOST_IN_A_BATCH)]
+
+
+_DECODER = msgspec.json.Decoder(BatchIn)
+_KEY = re.compile(rb'"\s*:')
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""How msgspec refuses."""
+
+
+def decode(raw: bytes) -> BatchIn | None:
+    """Return the batch that these bytes are, None when anything about them is wrong; what, is for others to say."""
+    try:
+        batch = _DECODER.decode(raw)
+    except UNREADABLE:
+        return None
+    # No text that was accepted holds a quote, so these are exactly the keys: none stood there twice.
+    return batch if len(_KEY.findall(raw)) == 2 + sum(map(_given, batch.beacons)) else None
+
+
+def _given(beacon: BeaconIn) -> int:
+    return (
+        3
+        + (beacon.piece is not None)
+        + (beacon.campaign is not None)
+        + (beacon.channel_code is not None)
+        + (beacon.channel is not None)
+        + (beacon.dwell_ms is not None)
+    )
 
 
 BEACON_FIELDS = frozenset(BeaconIn.__struct_fields__)

@@ -1,4 +1,4 @@
-"""The fold, and what follows it, every two seconds; retention, four times a day."""
+"""The fold, and what follows it, every two seconds; months and years when they are over; retention, four times a day."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import io
 from flask import current_app
 
 from edu_platform.config.settings import Settings
+from edu_platform.core.clock import local_day, now
 from edu_platform.core.db import reading, writing
 from edu_platform.core.jobs import every
 from edu_platform.library.operations import add_reads
 from edu_platform.media.storage import Store, store_of
-from edu_platform.reach.operations import retention
+from edu_platform.reach.operations import aliases, retention
 from edu_platform.reach.operations.fold import MOST_AT_ONCE, gather, settle
+from edu_platform.reach.operations.roll_up import due, gather_span, settle_span
 from edu_platform.reach.operations.views import note_views, unnoted
 
 FOLD_EVERY_SECONDS = 2.0
 RETENTION_EVERY_SECONDS = 6 * 3600.0
+ROLL_UP_EVERY_SECONDS = 600.0
 
 
 @every(FOLD_EVERY_SECONDS, "fold_beacons")
@@ -33,6 +36,12 @@ def put_views_into_histories() -> None:
         with writing() as session:
             note_views(session)
     reading().rollback()
+
+
+@every(ROLL_UP_EVERY_SECONDS, "roll_up_tallies")
+def roll_up_tallies() -> None:
+    """Make the months and years that are over."""
+    roll_up_all()
 
 
 @every(RETENTION_EVERY_SECONDS, "reach.retention")
@@ -73,14 +82,32 @@ def retain(store: Store, *, kept_days: int) -> tuple[int, int]:
 
 
 def fold_all(*, most: int = MOST_AT_ONCE) -> int:
-    """Fold until nothing is left; return how many beacons were folded here."""
+    """Fold until nothing is left, and replace what became another's; return how many beacons were folded here."""
     folded = 0
     while True:
         gathered = gather(reading(), most=most)
         reading().rollback()  # the write below begins where the log is now
         if gathered is None:
-            return folded
+            break
         with writing() as session:
             if settle(session, gathered):
                 add_reads(session, gathered.views)
                 folded += gathered.beacons
+    if aliases.unsettled(reading()):
+        with writing() as session:
+            aliases.settle_aliases(session)
+    reading().rollback()
+    return folded
+
+
+def roll_up_all() -> int:
+    """Make every month and year that is over and not there yet; return how many were made here."""
+    made = 0
+    while True:
+        next_one = due(reading(), today=local_day(now()))
+        rolled = None if next_one is None else gather_span(reading(), *next_one)
+        reading().rollback()
+        if rolled is None:
+            return made
+        with writing() as session:
+            made += settle_span(session, rolled)

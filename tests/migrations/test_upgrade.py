@@ -23,9 +23,12 @@ from alembic.migration import MigrationContext
 from edu_platform.core import migration
 from edu_platform.core.migration import configuration, plain_engine, upgrade
 from edu_platform.core.models import Base
+from edu_platform.reach.rules.grouping import Page
 
 pytestmark = pytest.mark.database
 ROWS: dict[str, list[dict[str, Any]]] = json.loads(Path(__file__).with_name("at_0001.json").read_text())
+REPLACED = {"tally"}
+"""Tables of 0001 whose rows are kept in another form by now; each has a test of its own."""
 BOUND = 2.0
 """Seconds that a reader may wait while a migration wants a lock that it is not given (`lock_timeout`, and some air)."""
 
@@ -81,13 +84,16 @@ def at_first(url: str) -> None:
 
 
 def everything(url: str) -> dict[str, list[dict[str, Any]]]:
-    """All rows of the tables and columns that 0001 had, as they are now."""
+    """All rows of the tables and columns that 0001 had, as they are now; those of a table that was replaced are not there."""
     engine = plain_engine(url)
     tables = sa.MetaData()
     tables.reflect(engine)
     found = {}
     with engine.connect() as connection:
         for name, rows in ROWS.items():
+            if name not in tables.tables:
+                assert name in REPLACED
+                continue
             table = tables.tables[name]
             columns = [table.c[column] for column in rows[0]]
             found[name] = sorted(
@@ -112,7 +118,27 @@ def test_every_row_is_there_afterwards_with_the_same_values(make_url):
     before = everything(url)
     assert all(before.values())
     upgrade(url)
-    assert everything(url) == before
+    assert everything(url) == {name: rows for name, rows in before.items() if name not in REPLACED}
+
+
+def test_what_was_counted_in_cells_is_on_pages(make_url):
+    url = make_url()
+    at_first(url)
+    upgrade(url)
+    engine = plain_engine(url)
+    with engine.connect() as connection:
+        rows = connection.execute(
+            sa.text(
+                "SELECT family, span, campaign_id, starts, figures, persons FROM tally_page ORDER BY campaign_id"
+            )
+        ).all()
+    engine.dispose()
+    # family 1, its day, for everything and for the campaign; value 1, participation, suspects, three times, two visitors
+    assert [tuple(row)[:4] for row in rows] == [(1, 0, -1, 1), (1, 0, 1, 1)]
+    for row in rows:
+        page = Page.read(row.figures, row.persons)
+        assert page.figures.tolist() == [[1, 1, 1, 0, 3, 0, 2, 0]]
+        assert [(person >> 32, person & 0xFFFFFFFF) for person in page.persons] == [(15, 1), (15, 3)]
 
 
 def test_what_was_upgraded_is_what_the_models_say(make_url):
@@ -142,10 +168,11 @@ def test_down_to_the_first_schema_and_up_again_loses_nothing(make_url):
     at_first(url)
     before = everything(url)
     upgrade(url)
+    after = everything(url)
     command.downgrade(configuration(url), "0001")
     assert everything(url) == before
     upgrade(url)
-    assert everything(url) == before
+    assert everything(url) == after
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(make_url, monkeypatch):
@@ -209,7 +236,7 @@ class Reader(threading.Thread):
     def run(self) -> None:
         try:
             while not self.done.is_set() or self.reads < 2 * len(ROWS):
-                for table in ROWS:
+                for table in set(ROWS) - REPLACED:
                     began = time.monotonic()
                     with self._engine.connect() as connection:
                         connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()

@@ -14,8 +14,9 @@ from edu_platform.core.db import db, reading
 from edu_platform.core.vocabulary import Channel, DeclaredAudience
 from edu_platform.reach.models import Beacon, Scope, Suspicion
 from edu_platform.reach.operations import shared_commit
-from edu_platform.reach.operations.report import By, Suspects
+from edu_platform.reach.operations.report import By
 from edu_platform.reach.rules import intake
+from edu_platform.reach.rules.sheets import Suspects
 from tests.cast import sign_in_learner, staff_member, visitor
 
 
@@ -400,8 +401,8 @@ def test_an_answer_is_given_only_after_the_commit(app, house, send, monkeypatch)
     _, headers = visitor(app)
     whole = shared_commit.append
 
-    def written_then_lost(*arguments: object) -> None:
-        whole(*arguments)
+    def written_then_lost(*arguments: object, **how: object) -> None:
+        whole(*arguments, **how)
         raise RuntimeError("the disk is gone")
 
     with monkeypatch.context() as patched:

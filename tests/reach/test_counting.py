@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, text, update
+from pyroaring import BitMap64
+from sqlalchemy import delete, event, select, text, update
 from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import ZONE, now
@@ -18,19 +19,25 @@ from edu_platform.core.vocabulary import ACTIONS, Action, Channel, DeclaredAudie
 from edu_platform.people.models import Learner
 from edu_platform.people.signals import Merged
 from edu_platform.reach.models import (
+    EVERYWHERE,
     NUMBERS,
     Beacon,
+    BeaconArchive,
     Family,
     FoldMark,
     LearnerNumber,
     PersonNumber,
     Scope,
-    Tally,
+    Span,
+    TallyPage,
+    UnsettledAlias,
     milliseconds,
 )
-from edu_platform.reach.operations import fold, log, numbers, report
-from edu_platform.reach.operations.report import Asked, By, Numbers, ScopeChoice, Source, Suspects
-from edu_platform.reach.rules import grouping, intake
+from edu_platform.reach.operations import aliases, fold, log, numbers, report
+from edu_platform.reach.operations import roll_up as roll_up_operations
+from edu_platform.reach.operations.report import Asked, By, Source
+from edu_platform.reach.rules import grouping, intake, windows
+from edu_platform.reach.rules.sheets import Numbers, ScopeChoice, Suspects
 from tests.cast import sign_in_learner, visitor
 
 FIRST, LAST = date(2026, 2, 25), date(2026, 4, 3)
@@ -154,6 +161,18 @@ def fold_once(most: int = fold.MOST_AT_ONCE) -> int:
     return gathered.beacons
 
 
+def roll_up(today: date) -> int:
+    """Make what is over by `today`; return how many months and years that were."""
+    made = 0
+    while (one := roll_up_operations.due(reading(), today=today)) is not None:
+        rolled = roll_up_operations.gather_span(reading(), *one)
+        with writing() as session:
+            assert roll_up_operations.settle_span(session, rolled)
+        made += 1
+    reading().rollback()
+    return made
+
+
 def merge(visitor_id: int, learner_id: int) -> None:
     with writing() as session:
         session.execute(update(Learner).where(Learner.id == visitor_id).values(merged_into_id=learner_id))
@@ -181,7 +200,7 @@ def unguard(session: Session) -> None:
 def clear() -> None:
     with writing() as session:
         unguard(session)
-        for table in (Beacon, Tally, FoldMark, LearnerNumber, PersonNumber):
+        for table in (Beacon, TallyPage, FoldMark, LearnerNumber, UnsettledAlias, PersonNumber):
             session.execute(delete(table))
         session.execute(update(Learner).values(merged_into_id=None, erased_at=None))
     db.session.remove()
@@ -231,6 +250,8 @@ steps = st.lists(
         st.tuples(st.just("fold"), st.integers(1, 9)),
         st.tuples(st.just("merge"), st.integers(0, VISITORS - 1), st.integers(0, IDENTIFIED - 1)),
         st.tuples(st.just("erase"), st.integers(0, IDENTIFIED - 1)),
+        st.tuples(st.just("settle")),
+        st.tuples(st.just("roll up"), st.sampled_from([date(2026, 4, 11), date(2027, 2, 1)])),
     ),
     max_size=12,
 )
@@ -262,6 +283,11 @@ def test_every_figure_equals_a_naive_recount(learners, steps, opening, length, b
                 assert send(batch) == model.send(batch)
             case ("fold", most):
                 fold_once(most)
+            case ("settle",):
+                with writing() as session:
+                    aliases.settle_aliases(session)
+            case ("roll up", today):
+                roll_up(today)
             case ("merge", v, l):
                 visitor_id, learner_id = learners[IDENTIFIED + v], learners[l]
                 if visitor_id not in model.gone and learner_id not in model.gone:
@@ -288,6 +314,14 @@ def test_every_figure_equals_a_naive_recount(learners, steps, opening, length, b
         pass
     assert_equal(model, asked, Source.TALLIES)
     assert_equal(model, Asked(FIRST, LAST, None, by, scope))
+    with writing() as session:
+        aliases.settle_aliases(session)
+    assert aliases.unsettled(reading()) == {}
+    assert_equal(model, asked, Source.TALLIES)
+    roll_up(date(2027, 2, 1))
+    year = Asked(date(2026, 1, 1), date(2026, 12, 31), None, by, scope)
+    for one_more in (asked, year, replace(year, campaign_id=2), replace(year, suspects=Suspects.INCLUDE)):
+        assert_equal(model, one_more, Source.TALLIES)
 
 
 def one(learner: int, name: str, at: datetime, action: Action = Action.VIEW, campaign: int = 0) -> Row:
@@ -307,7 +341,12 @@ def test_a_fold_that_forgot_repeats_would_differ(learners):
     columns = grouping.Columns.of(
         [(row[0], row[1], row[2]) for row in 2 * fold.read_log(reading().connection(), "id > ?", (0,))]
     )
-    doubled = sum(c.times for c in grouping.count(columns, [Family.WHOLE])[Family.WHOLE].values())
+    found = grouping.pages(columns, [Family.WHOLE])[Family.WHOLE]
+    doubled = sum(
+        int(page.figures[:, grouping.TIMES : grouping.PERSONS].sum())
+        for (_, campaign_id), page in found.items()
+        if campaign_id == EVERYWHERE
+    )
     send(batch)
     fold_once()
     right = report.figures(reading(), Asked(FIRST, LAST, None, By.DAY)).totals.person_times
@@ -375,6 +414,118 @@ def test_a_second_device_raises_no_persons_when_it_signs_in(learners):
     assert {c.person_times for c in counts} == {3}
 
 
+def test_what_became_anothers_is_replaced_in_days_months_and_years(learners):
+    """With the control: what is written on the pages alone counts one person twice until then."""
+    person, phone = learners[0], learners[2]
+    send([one(person, "a", MARCH), one(phone, "b", MARCH, campaign=7), one(phone, "c", APRIL)])
+    fold_once()
+    assert roll_up(date(2027, 2, 1)) == 3  # two months, one year
+    merge(phone, person)
+
+    def written(span: Span) -> list[int]:
+        chosen = select(TallyPage.figures).where(
+            TallyPage.family == Family.WHOLE, TallyPage.span == span, TallyPage.campaign_id == EVERYWHERE
+        )
+        kept = reading().scalars(chosen.order_by(TallyPage.starts)).all()
+        reading().rollback()
+        return [
+            int(grouping.Page.read(one_more, BitMap64().serialize()).figures[:, 5:7].sum())
+            for one_more in kept
+        ]
+
+    asked = Asked(date(2026, 1, 1), date(2026, 12, 31), None, By.DAY)
+    assert (written(Span.DAY), written(Span.MONTH), written(Span.YEAR)) == ([2, 1], [2, 1], [2])
+    assert report.figures(reading(), asked).totals.persons == 1
+    with writing() as session:
+        assert aliases.settle_aliases(session) == 1
+    assert (written(Span.DAY), written(Span.MONTH), written(Span.YEAR)) == ([1, 1], [1, 1], [1])
+    assert report.figures(reading(), asked).totals.persons == 1
+    with writing() as session:
+        assert aliases.settle_aliases(session) == 0
+
+
+def test_what_became_anothers_is_replaced_on_days_whose_log_is_archived(learners, monkeypatch):
+    """With the control: whoever only asks the log misses them."""
+    person, phone = learners[0], learners[2]
+    send([one(person, "a", MARCH), one(phone, "b", MARCH, campaign=7)])
+    fold_once()
+    with writing() as session:
+        unguard(session)
+        session.execute(delete(Beacon))
+        session.add(
+            BeaconArchive(
+                first_id=1, last_id=2, first_day=MARCH.date(), last_day=MARCH.date(), beacons=2,
+                digest="x", size=1, archived_at=now(), dropped_at=now(),
+            )
+        )  # fmt: skip
+    merge(phone, person)
+    asked = Asked(FIRST, LAST, None, By.DAY)
+    with monkeypatch.context() as patched:
+        patched.setattr(aliases, "_archived_places", lambda session, numbers: set())
+        assert report.figures(reading(), asked).totals.persons == 2
+    reading().rollback()
+    assert report.figures(reading(), asked).totals.persons == 1
+    with writing() as session:
+        assert aliases.settle_aliases(session) == 1
+    assert report.figures(reading(), asked).totals.persons == 1
+    with writing() as session:
+        session.execute(delete(BeaconArchive))
+
+
+def test_a_beacon_that_comes_for_a_closed_month_is_in_it(learners):
+    send([one(learners[0], "a", MARCH)])
+    fold_once()
+    assert roll_up(date(2027, 2, 1)) == 2
+    send([one(learners[1], "b", MARCH)])
+    fold_once()
+    asked = Asked(date(2026, 1, 1), date(2026, 12, 31), None, By.AUDIENCE)
+    assert report.figures(reading(), asked).totals.persons == 2
+    assert roll_up(date(2027, 2, 1)) == 2
+    assert report.figures(reading(), asked).totals.persons == 2
+
+
+@pytest.mark.parametrize("by", [By.DAY, By.AUDIENCE, By.PIECE])
+def test_a_closed_year_is_read_without_unpacking_anybody(learners, by):
+    """What makes a report cost the same however much was counted; an open one unites its days (the control)."""
+    send([one(learners[n % 5], f"n{n}", MARCH + timedelta(days=n)) for n in range(40)])
+    fold_once()
+    statements: list[str] = []
+
+    def note(connection, cursor, statement, *more):
+        del connection, cursor, more
+        statements.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        asked = Asked(date(2026, 1, 1), date(2026, 12, 31), None, by)
+        open_year = report.figures(reading(), asked)
+        assert any("tally_page.persons" in statement for statement in statements)
+        roll_up(date(2027, 2, 1))
+        statements.clear()
+        closed = report.figures(reading(), asked)
+        assert not any("tally_page.persons" in statement for statement in statements)
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    assert (closed.totals, closed.rows) == (open_year.totals, open_year.rows)
+    assert closed.totals == Numbers(40, 5, 0, 0)
+
+
+def test_a_fold_between_two_steps_of_another_change_is_noticed(learners):
+    send([one(learners[0], "a", MARCH)])
+    fold_once()
+    rolled = roll_up_operations.gather_span(
+        reading(), *roll_up_operations.due(reading(), today=date(2027, 1, 1))
+    )
+    send([one(learners[1], "b", MARCH)])
+    fold_once()
+    with writing() as session:
+        assert not roll_up_operations.settle_span(session, rolled)
+    assert (
+        report.figures(reading(), Asked(date(2026, 3, 1), date(2026, 3, 31), None, By.DAY)).totals.persons
+        == 2
+    )
+
+
 def test_a_batch_repeated_after_signing_in_is_still_a_repeat(learners):
     person, phone = learners[0], learners[2]
     send([one(person, "z", MARCH)])
@@ -425,13 +576,25 @@ def test_a_slow_reader_all_day_is_suspect_beyond_the_days_measure():
     assert pace.take(minute=10**6, day=6) is None
 
 
-@given(first=st.dates(date(2020, 1, 1), date(2030, 1, 1)), days=st.integers(0, 800))
-def test_a_window_is_cut_into_months_and_days_without_gap_or_overlap(first, days):
+@given(
+    first=st.dates(date(2020, 1, 1), date(2024, 1, 1)),
+    days=st.integers(0, 1200),
+    missing=st.sets(st.tuples(st.sampled_from([Span.MONTH, Span.YEAR]), st.integers(0, 90))),
+)
+def test_a_window_is_cut_without_gap_or_overlap_into_what_is_there(first, days, missing):
     last = first + timedelta(days=days)
+    months = [date(year, month, 1) for year in range(2020, 2028) for month in range(1, 13)]
+    there = {
+        (span, start)
+        for number, start in enumerate(months)
+        for span in (Span.MONTH, Span.YEAR)
+        if (span, number) not in missing and (span is Span.MONTH or start.month == 1)
+    }
     covered: list[date] = []
-    for _, start, end in report.months_and_days(first, last):
+    for span, start, end in windows.cut(first, last, there):
+        assert span is Span.DAY or ((span, start) in there and end == windows.end_of(span, start))
         covered += [start + timedelta(days=n) for n in range((end - start).days + 1)]
-    assert sorted(covered) == [first + timedelta(days=n) for n in range(days + 1)]
+    assert covered == [first + timedelta(days=n) for n in range(days + 1)]
 
 
 def test_no_word_ever_changes_its_number():
@@ -447,7 +610,7 @@ def test_no_word_ever_changes_its_number():
         "Scope": {"identified": 0, "anonymous": 1},
         "Rule": {"named": 0, "channel_code": 1, "carries_piece": 2, "everyday": 3},
         "Suspicion": {"flood_minute": 1, "flood_day": 2},
-        "Span": {"day": 0, "month": 1},
+        "Span": {"day": 0, "month": 1, "year": 2},
         "Family": {"whole": 0, "audience": 1, "channel": 2, "piece": 3, "action": 4},
         "Measure": {"reach": 0, "participation": 1},
     }  # fmt: skip

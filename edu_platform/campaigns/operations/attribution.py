@@ -22,7 +22,11 @@ _lock = threading.Lock()
 
 def version(session: Session) -> str:
     """Return a text that changes whenever campaigns, their codes or the pieces they carry change."""
-    campaigns, catalogue = session.execute(queries.versions()).one()
+    return version_text(*session.execute(queries.versions()).one())
+
+
+def version_text(campaigns: str | None, catalogue: str | None) -> str:
+    """Return the version that a row of `queries.versions` is."""
     return f"{campaigns or ''}.{catalogue or ''}"
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import msgspec
-import orjson
 from flask import Response, current_app, request
 
 from edu_platform.config.settings import Settings
@@ -18,18 +17,16 @@ from edu_platform.core.errors import FieldError, Invalid, Unauthenticated
 from edu_platform.core.metrics import Counter
 from edu_platform.core.web import blueprint, read_json
 from edu_platform.people import guards
-from edu_platform.reach.operations.log import Deed, Submission
-from edu_platform.reach.operations.receive import Judge, Refusal, Sender, known, read_clock
+from edu_platform.reach.operations.log import Submission
+from edu_platform.reach.operations.receive import Judge, Refusal, Sender, answer, known, read_clock
 from edu_platform.reach.operations.shared_commit import shared_commit_of
 from edu_platform.reach.rules.intake import BEACON_ID, MOST_IN_A_BATCH
-from edu_platform.reach.schemas import BATCH_DOCUMENT, BatchIn, BatchOut, BeaconIn, Moment
+from edu_platform.reach.schemas import BATCH_DOCUMENT, UNREADABLE, BatchOut, BeaconIn, Moment, decode
 
 beacons = blueprint("beacons", prefix="/beacons", description="触达上报")
 
-_DECODER = msgspec.json.Decoder(BatchIn)
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""How msgspec refuses; `read_json` then says in words what is wrong."""
-_KEY = re.compile(rb'"\s*:')
+TROUBLE = "edu.beacons.trouble"
+"""Where a layer before Flask leaves the error that kept it from storing a batch."""
 _PATH = re.compile(r"`\$\.(\w+)`")
 _NAME = re.compile(r"field `(.{0,80}?)`", re.DOTALL)
 _WRONG = {
@@ -52,6 +49,10 @@ BEACONS = Counter("edu_beacons_total", "Beacons told, by what became of them and
 @beacons.response(200, BatchOut)
 def send_beacons() -> Response:
     """Take up to 100 beacons; each refused one is named, the rest count. Repeating a batch is harmless."""
+    if TROUBLE in request.environ:
+        raise request.environ[
+            TROUBLE
+        ]  # met before Flask was entered; to meet it again would take as long again
     settings: Settings = current_app.config["EDU"]
     sent_at, told = _read_batch()
     received_at = now()
@@ -63,22 +64,7 @@ def send_beacons() -> Response:
         correction=correction,
         largest_age=timedelta(days=settings.beacon_largest_age_days),
     )
-    deeds: list[Deed] = []
-    refused: list[dict[str, Any]] = []
-    for index, one in enumerate(told):
-        found = judge.judge(one) if isinstance(one, BeaconIn) else one[1]
-        if isinstance(found, Refusal):
-            refused.append(
-                {
-                    "index": index,
-                    "id": one.id if isinstance(one, BeaconIn) else one[0],
-                    "field": found.field,
-                    "code": found.code,
-                    "reason": found.reason,
-                }
-            )
-        else:
-            deeds.append(found)
+    deeds, refused = judge.sort(told)
     learner_id = guards.current_learner().id
     reading().rollback()  # gives the connection back before waiting for the shared commit
     accepted, duplicate = 0, 0
@@ -87,12 +73,16 @@ def send_beacons() -> Response:
         if outcome.gone:
             raise Unauthenticated("登录已失效，请重新登录。", code="token_revoked")
         accepted, duplicate = outcome.accepted, len(outcome.duplicate)
+    count_beacons(accepted, duplicate, refused)
+    return Response(answer(accepted, duplicate, refused), mimetype="application/json")
+
+
+def count_beacons(accepted: int, duplicate: int, refused: Sequence[Mapping[str, Any]]) -> None:
+    """Count for the metrics what became of a batch."""
     BEACONS.add("accepted", "", by=accepted)
     BEACONS.add("duplicate", "", by=duplicate)
-    for one_refused in refused:
-        BEACONS.add("refused", one_refused["code"])
-    body = orjson.dumps({"accepted": accepted, "duplicate": duplicate, "refused": refused})
-    return Response(body, mimetype="application/json")
+    for one in refused:
+        BEACONS.add("refused", one["code"])
 
 
 def _read_batch() -> tuple[Any, Sequence[BeaconIn | tuple[str | None, Refusal]]]:
@@ -100,26 +90,10 @@ def _read_batch() -> tuple[Any, Sequence[BeaconIn | tuple[str | None, Refusal]]]
     raw = request.get_data(cache=True)
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype == "application/json" and charset == "utf-8":
-        try:
-            batch = _DECODER.decode(raw)
-        except _UNREADABLE:
-            pass
-        else:
-            # No text that was accepted holds a quote, so these are exactly the keys: none stood there twice.
-            if len(_KEY.findall(raw)) == 2 + sum(map(_given, batch.beacons)):
-                return batch.sent_at, batch.beacons
+        batch = decode(raw)
+        if batch is not None:
+            return batch.sent_at, batch.beacons
     return _read_piecemeal(raw)
-
-
-def _given(beacon: BeaconIn) -> int:
-    return (
-        3
-        + (beacon.piece is not None)
-        + (beacon.campaign is not None)
-        + (beacon.channel_code is not None)
-        + (beacon.channel is not None)
-        + (beacon.dwell_ms is not None)
-    )
 
 
 class _Skeleton(msgspec.Struct):
@@ -132,7 +106,7 @@ def _read_piecemeal(raw: bytes) -> tuple[Any, list[BeaconIn | tuple[str | None, 
     too_many = FieldError("beacons", f"一次最多 {MOST_IN_A_BATCH} 条。", "too_many")
     try:
         counted = len(msgspec.json.decode(raw, type=_Skeleton).beacons)
-    except _UNREADABLE:
+    except UNREADABLE:
         counted = 0
     if counted > MOST_IN_A_BATCH:
         raise Invalid([too_many])

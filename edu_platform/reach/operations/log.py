@@ -11,7 +11,7 @@ ids before inserting is exact; the unique key stands behind it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection
 
+from edu_platform.campaigns.operations.attribution import version_text
+from edu_platform.campaigns.queries import versions
 from edu_platform.core.clock import ZONE
 from edu_platform.core.vocabulary import Action, Channel, DeclaredAudience
 from edu_platform.reach.models import NUMBERS, Scope, Suspicion, moment_of
@@ -26,7 +28,11 @@ from edu_platform.reach.rules.intake import Pace
 
 APPEND_LOCK = 7307013
 _NUMBERS_AT_ONCE = 400
+_LOOKS = 5
 
+# Shanghai keeps no summer time since 1991; what is older is looked up.
+_ONE_OFFSET_SINCE = 725_846_400_000
+_OFFSET = 8 * 3_600_000
 _AMONG_SQLITE = "IN (SELECT value FROM json_each(?))"
 _INSERT = (
     "INSERT INTO beacon (number, beacon_id, occurred_at, received_at, day, campaign_id, rule, audience, channel,"
@@ -35,8 +41,19 @@ _INSERT = (
 )
 
 
+_INSERT_NEW = f"{_INSERT} ON CONFLICT (number, beacon_id) DO NOTHING"
+_VERSIONS = versions()
+# A learner's words as they lie in their row, and as the log has them.
+_AUDIENCES = {word.value: number for word, number in NUMBERS[DeclaredAudience].items()}
+_CHANNELS = {word.value: number for word, number in NUMBERS[Channel].items()}
+_SCOPES = {word.value: number for word, number in NUMBERS[Scope].items()}
+
+
 class Deed(NamedTuple):
-    """One beacon, ready for the log but for the person's number; words as their numbers, times in milliseconds."""
+    """One beacon, ready for the log but for the person's number; words as their numbers, times in milliseconds.
+
+    Audience, scope and channel that are None are what the learner's row says at the moment of writing.
+    """
 
     beacon_id: str
     occurred_at: int
@@ -44,11 +61,11 @@ class Deed(NamedTuple):
     day: int
     campaign_id: int
     rule: int
-    audience: int
-    channel: int
+    audience: int | None
+    channel: int | None
     piece_id: int
     action: int
-    scope: int
+    scope: int | None
     dwell_ms: int | None
     skew_ms: int
     skewed: bool
@@ -56,21 +73,36 @@ class Deed(NamedTuple):
 
 @dataclass
 class Submission:
-    """The deeds of one learner. `paced`: beyond the pace of a person they become suspect."""
+    """The deeds of one learner. `paced`: beyond the pace of a person they become suspect.
+
+    `generation` is that of the token they came with, `version` that of what they were judged by: both are
+    compared when they are written, for many submissions at once. Without them the caller has looked already.
+    """
 
     learner_id: int
     deeds: Sequence[Deed]
     paced: bool = True
+    generation: int | None = None
+    version: str | None = None
 
 
 @dataclass
 class Outcome:
-    """What became of a submission: ids now in the log, ids that already were; `gone` when the learner no longer is."""
+    """What became of a submission: ids now in the log, ids that already were.
+
+    Nothing was written when the learner no longer is, or the token no longer good (`gone`), and when what it was
+    judged by has changed meanwhile (`stale`).
+    """
 
     accepted: int = 0
     duplicate: list[str] = field(default_factory=list)
     suspect: int = 0
     gone: bool = False
+    stale: bool = False
+
+
+class Repeated(Exception):
+    """Something written hopefully was there already; the transaction is to be given up and done with care."""
 
 
 @dataclass
@@ -119,46 +151,46 @@ def deed(
 
 def local_day_number(milliseconds: int) -> int:
     """Return the day of the branch's calendar on which a moment falls, as days since 1970."""
+    if milliseconds >= _ONE_OFFSET_SINCE:
+        return (milliseconds + _OFFSET) // 86_400_000
     moment = moment_of(milliseconds).astimezone(ZONE)
     offset = moment.utcoffset() or timedelta()
     return (milliseconds + offset // timedelta(milliseconds=1)) // 86_400_000
 
 
-def append(connection: Connection, submissions: Sequence[Submission]) -> list[Outcome]:
-    """Append what is new of each submission, in order, and say what became of it. The caller commits."""
+def append(
+    connection: Connection, submissions: Sequence[Submission], *, hopeful: bool = False
+) -> list[Outcome]:
+    """Append what is new of each submission, in order, and say what became of it. The caller commits.
+
+    `hopeful`: write without looking first whether any of it is there already, as nearly always nothing is; raise
+    `Repeated` when something was.
+    """
     sql = _Sql(connection)
     sql.begin_append()
-    persons = _persons(sql, {submission.learner_id for submission in submissions})
+    asked = [one.learner_id for one in submissions if one.generation is not None]
+    senders = sql.senders(sorted(set(asked))) if asked else {}
+    version = sql.version() if any(one.version is not None for one in submissions) else None
+    refused = [_refusal(one, senders, version) for one in submissions]
+    persons = _persons(
+        sql, {one.learner_id for one, no in zip(submissions, refused, strict=True) if no is None}
+    )
     for learner_id, ids in _ids_by_learner(submissions).items():
         person = persons.get(learner_id)
-        if person is not None:
+        if person is not None and (not hopeful or len(person.family) > 1):
             person.known |= sql.known(person.family, ids)
     outcomes: list[Outcome] = []
     rows: list[tuple[Any, ...]] = []
-    for submission in submissions:
+    for submission, no in zip(submissions, refused, strict=True):
         person = persons.get(submission.learner_id)
-        if person is None:
-            outcomes.append(Outcome(gone=True))
-            continue
-        outcome = Outcome()
-        for one in submission.deeds:
-            if one.beacon_id in person.known:
-                outcome.duplicate.append(one.beacon_id)
-                continue
-            person.known.add(one.beacon_id)
-            suspicion = None
-            if submission.paced:
-                person.moved = True
-                suspicion = person.pace.take(
-                    minute=one.received_at // 60_000, day=local_day_number(one.received_at)
-                )
-            if suspicion is not None:
-                outcome.suspect += 1
-            outcome.accepted += 1
-            rows.append((person.number, *one, None if suspicion is None else NUMBERS[Suspicion][suspicion]))
-        outcomes.append(outcome)
+        if no is not None or person is None:
+            outcomes.append(no or Outcome(gone=True))
+        else:
+            outcomes.append(_append_one(submission, person, senders.get(submission.learner_id), rows))
     if rows:
-        sql.many(_INSERT, rows)
+        written = sql.many(_INSERT_NEW if hopeful else _INSERT, rows)
+        if hopeful and written != len(rows):
+            raise Repeated
     paces = {
         person.number: (
             person.pace.minute, person.pace.in_minute, person.pace.day, person.pace.in_day, person.number
@@ -173,6 +205,73 @@ def append(connection: Connection, submissions: Sequence[Submission]) -> list[Ou
             [paces[number] for number in sorted(paces)],
         )
     return outcomes
+
+
+def _refusal(submission: Submission, senders: Mapping[int, _Sender], version: str | None) -> Outcome | None:
+    if submission.generation is not None:
+        sender = senders.get(submission.learner_id)
+        if sender is None or sender.generation != submission.generation:
+            return Outcome(gone=True)
+    if submission.version is not None and submission.version != version:
+        return Outcome(stale=True)
+    return None
+
+
+def _append_one(
+    submission: Submission, person: _Person, sender: _Sender | None, rows: list[tuple[Any, ...]]
+) -> Outcome:
+    deeds = submission.deeds
+    if person.known:
+        duplicate = [one.beacon_id for one in deeds if one.beacon_id in person.known]
+        deeds = [one for one in deeds if one.beacon_id not in person.known]
+    else:
+        duplicate = []
+    fresh = {one.beacon_id for one in deeds}
+    if len(fresh) != len(deeds):  # the same id twice in one batch: the first is it
+        deeds, again = _firsts(deeds)
+        duplicate += again
+    person.known |= fresh
+    outcome = Outcome(len(deeds), duplicate)
+    if not deeds:
+        return outcome
+    suspicions: Sequence[int | None] = [None] * len(deeds)
+    if submission.paced:
+        person.moved = True
+        minute = deeds[0].received_at // 60_000
+        day = local_day_number(deeds[0].received_at)
+        if not person.pace.take_together(len(deeds), minute=minute, day=day):
+            taken = [person.pace.take(minute=minute, day=day) for _ in deeds]
+            suspicions = [None if one is None else NUMBERS[Suspicion][one] for one in taken]
+            outcome.suspect = sum(one is not None for one in taken)
+    number = person.number
+    if sender is None:
+        rows += [(number, *one, why) for one, why in zip(deeds, suspicions, strict=True)]
+        return outcome
+    _, audience, channel, scope = sender
+    rows += [
+        (
+            number, name, occurred_at, received_at, when, campaign_id, rule,
+            audience if theirs is None else theirs, channel if through is None else through,
+            piece_id, action, scope if kind is None else kind, dwell_ms, skew_ms, skewed, why,
+        )
+        for (
+            name, occurred_at, received_at, when, campaign_id, rule, theirs, through,
+            piece_id, action, kind, dwell_ms, skew_ms, skewed,
+        ), why in zip(deeds, suspicions, strict=True)
+    ]  # fmt: skip
+    return outcome
+
+
+def _firsts(deeds: Sequence[Deed]) -> tuple[list[Deed], list[str]]:
+    seen: set[str] = set()
+    firsts, again = [], []
+    for one in deeds:
+        if one.beacon_id in seen:
+            again.append(one.beacon_id)
+        else:
+            seen.add(one.beacon_id)
+            firsts.append(one)
+    return firsts, again
 
 
 def settled_id(connection: Connection) -> int:
@@ -198,21 +297,34 @@ def _ids_by_learner(submissions: Iterable[Submission]) -> dict[int, list[str]]:
 def _persons(sql: _Sql, learner_ids: Collection[int]) -> dict[int, _Person]:
     """Return the person behind each learner that still is, giving numbers to those who have none."""
     ordered = sorted(learner_ids)
-    numbers = sql.numbers_of(ordered)
-    for learner_id in ordered:
-        if learner_id not in numbers:
-            given = sql.give_number(learner_id)
-            if given is not None:
-                numbers[learner_id] = given
-    people: dict[int, _Person] = {}
-    rows = sql.person_rows(sorted(set(numbers.values())))
-    for number, same_as, *pace in rows:
-        if same_as is None:
-            people[number] = _Person(number, [number], Pace(*pace))
-    for number, same_as, *_ in rows:
-        if same_as is not None:
-            people[same_as].family.append(number)
+    for _ in range(_LOOKS):
+        numbers = sql.numbers_of(ordered)
+        for learner_id in ordered:
+            if learner_id not in numbers:
+                given = sql.give_number(learner_id)
+                if given is not None:
+                    numbers[learner_id] = given
+        people: dict[int, _Person] = {}
+        rows = sql.person_rows(sorted(set(numbers.values())))
+        for number, same_as, *pace in rows:
+            if same_as is None:
+                people[number] = _Person(number, [number], Pace(*pace))
+        for number, same_as, *_ in rows:
+            if same_as in people:
+                people[same_as].family.append(number)
+        if all(number in people for number in numbers.values()):
+            break
+        # One of them became another's while we waited for its row (PostgreSQL): look again.
     return {learner_id: people[number] for learner_id, number in numbers.items()}
+
+
+class _Sender(NamedTuple):
+    """What a learner's row says at the moment of writing, as the log's numbers."""
+
+    generation: int
+    audience: int
+    channel: int
+    scope: int
 
 
 class _Sql:
@@ -230,9 +342,23 @@ class _Sql:
         text = statement if self.sqlite else statement.replace("?", "%s")
         return self.connection.exec_driver_sql(text, parameters)
 
-    def many(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    def many(self, statement: str, rows: list[tuple[Any, ...]]) -> int:
         text = statement if self.sqlite else statement.replace("?", "%s")
-        self.connection.exec_driver_sql(text, rows)
+        return self.connection.exec_driver_sql(text, rows).rowcount
+
+    def version(self) -> str:
+        return version_text(*self.connection.execute(_VERSIONS).one())
+
+    def senders(self, learner_ids: Sequence[int]) -> dict[int, _Sender]:
+        """Return those of these learners that still are."""
+        found = self._run(
+            "SELECT id, generation, audience, channel, kind FROM learner"  # noqa: S608 - fixed text
+            f" WHERE {self._any('id')} AND erased_at IS NULL AND merged_into_id IS NULL",
+            (self._list(learner_ids),),
+        )
+        return {
+            row[0]: _Sender(row[1], _AUDIENCES[row[2]], _CHANNELS[row[3]], _SCOPES[row[4]]) for row in found
+        }
 
     def number(self, statement: str) -> int:
         return int(self._run(statement).scalar_one())

@@ -11,7 +11,7 @@ from edu_platform.core.clock import timestamp
 from edu_platform.people.registry import Holding
 from edu_platform.people.signals import Erased, Merged
 from edu_platform.reach import queries
-from edu_platform.reach.models import LearnerNumber, PersonNumber
+from edu_platform.reach.models import LearnerNumber, PersonNumber, UnsettledAlias
 from edu_platform.reach.operations.retention import whole_from
 
 
@@ -36,6 +36,8 @@ def on_learner_merged(session: Session, news: Merged) -> None:
             .values(same_as=learner.number)
             .execution_options(synchronize_session=False)
         )
+        if session.get(UnsettledAlias, visitor.number) is None:
+            session.add(UnsettledAlias(number=visitor.number))
         visitor.number = learner.number
     session.flush()  # the number is read by plain SQL afterwards
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
+import orjson
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from edu_platform.campaigns.operations.attribution import snapshot
-from edu_platform.campaigns.rules import Rule, Snapshot, attribute
+from edu_platform.campaigns.rules import Rule, Snapshot, attribute, steady
 from edu_platform.core.errors import FieldError, Invalid
 from edu_platform.core.vocabulary import ACTIONS, Action, Channel, DeclaredAudience
 from edu_platform.library.models import Piece
 from edu_platform.people.models import Learner
 from edu_platform.reach.models import EVERYDAY, NO_PIECE, NUMBERS, Scope, milliseconds
-from edu_platform.reach.operations.log import Deed, deed
+from edu_platform.reach.operations.log import Deed, local_day_number
 from edu_platform.reach.operations.participation import scope_of
 from edu_platform.reach.rules.intake import (
     LARGEST_DWELL_MS,
@@ -119,6 +121,16 @@ def known(session: Session) -> Known:
     return found
 
 
+def answer(accepted: int, duplicate: int, refused: list[dict[str, Any]]) -> bytes:
+    """Return the body that tells a client what became of a batch."""
+    return orjson.dumps({"accepted": accepted, "duplicate": duplicate, "refused": refused})
+
+
+def known_here(engine: Engine) -> Known | None:
+    """Return what this process knew last, without asking the database whether it still holds."""
+    return _kept.get(engine)
+
+
 def read_clock(sent_at: datetime, received_at: datetime) -> Correction:
     """Return how the client's times are to be corrected; refuse a clock that says nothing."""
     skew = received_at - sent_at
@@ -127,71 +139,138 @@ def read_clock(sent_at: datetime, received_at: datetime) -> Correction:
     return correct(sent_at=sent_at, received_at=received_at)
 
 
+class _Ruling(NamedTuple):
+    """What the facts of a beacon other than its own time come to, from one moment up to another."""
+
+    since: datetime | None
+    until: datetime | None
+    refusal: Refusal | None
+    campaign_id: int
+    rule: int
+    channel: int | None
+    piece_id: int
+    action: int
+
+
 class Judge:
-    """Judges the beacons of one batch."""
+    """Judges the beacons of one batch. Without a sender, what only the sender's row can say is left open in the deeds."""
 
     def __init__(
         self,
         known: Known,
-        sender: Sender,
+        sender: Sender | None,
         *,
         received_at: datetime,
         correction: Correction,
         largest_age: timedelta,
     ) -> None:
         self._known = known
-        self._sender = sender
+        self._audience = None if sender is None else NUMBERS[DeclaredAudience][sender.audience]
+        self._channel = None if sender is None else NUMBERS[Channel][sender.channel]
+        self._scope = None if sender is None else NUMBERS[Scope][sender.scope]
         self._received_ms = milliseconds(received_at)
         self._latest = received_at + TOLERATED_FUTURE
         self._oldest = received_at - largest_age
         self._largest_age = largest_age
         self._correction = correction
         self._skew_ms = correction.skew // timedelta(milliseconds=1)
+        self._rulings: dict[tuple[object, ...], _Ruling] = {}
+
+    def sort(
+        self, told: Iterable[Told | tuple[str | None, Refusal]]
+    ) -> tuple[list[Deed], list[dict[str, Any]]]:
+        """Return the deeds, and the refused ones as they are answered; what could not be read comes as (id, refusal)."""
+        deeds: list[Deed] = []
+        refused: list[dict[str, Any]] = []
+        for index, one in enumerate(told):
+            found = one[1] if isinstance(one, tuple) else self.judge(one)
+            if isinstance(found, Deed):
+                deeds.append(found)
+            else:
+                name = one[0] if isinstance(one, tuple) else one.id
+                refused.append({"index": index, "id": name, **asdict(found)})
+        return deeds, refused
 
     def judge(self, told: Told) -> Deed | Refusal:
         """Return the deed that a beacon is, or why it is none."""
         if not ACTIONS[told.action].by_beacon:
             return Refusal("action", "not_by_beacon", "这种行为由平台自己记录，不能上报。")
-        try:
-            at = told.occurred_at + self._correction.offset
-        except OverflowError:
-            return Refusal("occurred_at", "bad_time", "时间超出范围。")
+        at = told.occurred_at
+        if self._correction.skewed:
+            try:
+                at += self._correction.offset
+            except OverflowError:
+                return Refusal("occurred_at", "bad_time", "时间超出范围。")
         if at > self._latest:
             return Refusal("occurred_at", "in_future", "发生时间在未来。")
         if at < self._oldest:
             return Refusal(
                 "occurred_at", "too_old", f"发生时间早于 {self._largest_age.days} 天前，不再计入。"
             )
-        piece_id = None
+        facts = (told.action, told.piece, told.campaign, told.channel_code, told.channel)
+        ruling = self._rulings.get(facts)
+        if (
+            ruling is None
+            or (ruling.since is not None and at < ruling.since)
+            or (ruling.until is not None and at >= ruling.until)
+        ):
+            ruling = self._rulings[facts] = self._rule(told, at)
+        if ruling.refusal is not None:
+            return ruling.refusal
+        occurred_at = milliseconds(at)
+        return Deed(
+            told.id,
+            occurred_at,
+            self._received_ms,
+            local_day_number(occurred_at),
+            ruling.campaign_id,
+            ruling.rule,
+            self._audience,
+            ruling.channel,
+            ruling.piece_id,
+            ruling.action,
+            self._scope,
+            None if told.dwell_ms is None else min(told.dwell_ms, LARGEST_DWELL_MS),
+            self._skew_ms,
+            self._correction.skewed,
+        )
+
+    def _rule(self, told: Told, at: datetime) -> _Ruling:
+        """Judge everything but whether it is in time, and say from when to when that holds."""
+        piece_id = published = None
         if told.piece is not None:
             piece = self._known.pieces.get(told.piece)
-            if piece is None or at < piece[1] - TOLERATED_FUTURE:
-                return Refusal("piece", "unknown_piece", "没有这个作品，或当时尚未发布。")
+            published = None if piece is None else piece[1] - TOLERATED_FUTURE
+            if piece is None or published is None or at < published:
+                return _refused("piece", "unknown_piece", "没有这个作品，或当时尚未发布。", until=published)
             piece_id = piece[0]
         campaigns = self._known.campaigns
         if told.campaign is not None and told.campaign not in campaigns.campaigns:
-            return Refusal("campaign", "unknown_campaign", "没有这个活动。")
+            return _refused("campaign", "unknown_campaign", "没有这个活动。", since=published)
         code = None
         if told.channel_code is not None:
             code = campaigns.codes.get(told.channel_code)
             if code is None:
-                return Refusal("channel_code", "unknown_channel_code", "没有这个渠道码。")
-        found = attribute(
-            campaigns, at=at, campaign_code=told.campaign, channel_code=told.channel_code, piece_id=piece_id
+                return _refused("channel_code", "unknown_channel_code", "没有这个渠道码。", since=published)
+        named: Any = {"at": at, "campaign_code": told.campaign, "channel_code": told.channel_code}
+        found = attribute(campaigns, **named, piece_id=piece_id)
+        since, until = steady(campaigns, **named, piece_id=piece_id)
+        if published is not None:
+            since = published if since is None else max(since, published)
+        channel = told.channel or (code.channel if code is not None else None)
+        return _Ruling(
+            since,
+            until,
+            None,
+            found.campaign.id if found.campaign is not None else EVERYDAY,
+            NUMBERS[Rule][found.rule],
+            self._channel if channel is None else NUMBERS[Channel][channel],
+            piece_id if piece_id is not None else NO_PIECE,
+            NUMBERS[Action][told.action],
         )
-        channel = told.channel or (code.channel if code is not None else self._sender.channel)
-        return deed(
-            beacon_id=told.id,
-            occurred_at=milliseconds(at),
-            received_at=self._received_ms,
-            campaign_id=found.campaign.id if found.campaign is not None else EVERYDAY,
-            rule=NUMBERS[Rule][found.rule],
-            audience=self._sender.audience,
-            channel=channel,
-            piece_id=piece_id if piece_id is not None else NO_PIECE,
-            action=told.action,
-            scope=self._sender.scope,
-            dwell_ms=None if told.dwell_ms is None else min(told.dwell_ms, LARGEST_DWELL_MS),
-            skew_ms=self._skew_ms,
-            skewed=self._correction.skewed,
-        )
+
+
+def _refused(
+    field: str, code: str, reason: str, *, since: datetime | None = None, until: datetime | None = None
+) -> _Ruling:
+    return _Ruling(since, until, Refusal(field, code, reason), 0, 0, None, 0, 0)

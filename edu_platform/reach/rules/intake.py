@@ -72,6 +72,21 @@ class Pace:
             self.day, self.in_day = day, 0
         self.in_minute += 1
         self.in_day += 1
+        return self.verdict()
+
+    def take_together(self, count: int, *, minute: int, day: int) -> bool:
+        """Count that many at once when none of them is beyond measure; else count nothing and say so."""
+        minutes = self.in_minute if 0 <= self.minute - minute <= TOLERATED_STEP_MINUTES else 0
+        days = self.in_day if 0 <= self.day - day <= 1 else 0
+        if minutes + count > FLOOD_IN_A_MINUTE or days + count > FLOOD_IN_A_DAY:
+            return False
+        self.take(minute=minute, day=day)
+        self.in_minute += count - 1
+        self.in_day += count - 1
+        return True
+
+    def verdict(self) -> Suspicion | None:
+        """Say what is to be thought of the latest one."""
         if self.in_minute > FLOOD_IN_A_MINUTE:
             return Suspicion.FLOOD_MINUTE
         if self.in_day > FLOOD_IN_A_DAY:
