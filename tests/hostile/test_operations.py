@@ -234,6 +234,7 @@ def test_an_operation_keeps_its_word(label, schema, world):
 
 
 @pytest.mark.long
+@pytest.mark.database
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_an_operation_keeps_its_word_at_length(label, schema, world):
     """At least 300 calls an operation and 50,000 in all."""

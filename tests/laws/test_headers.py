@@ -137,6 +137,25 @@ def test_a_file_in_every_form(app, client):
     assert tell(answers) == {}
 
 
+def test_a_method_that_an_address_lacks_is_refused_with_those_that_it_has(app, client):
+    """For every address: 405, `Allow` exactly what there is, and in words."""
+    there = {}
+    for row in TABLE:
+        there.setdefault(row.path, set()).add(row.method)
+    everywhere = {"GET", "POST", "PUT", "DELETE", "PATCH", "QUERY"}
+    places = {"digest": "0" * 64, "number": "1"} | dict.fromkeys(
+        ("attempt_id", "revision_id", "case_id", "staff_id", "id"), "1"
+    )
+    for path, methods in there.items():
+        address = re.sub(r"<([a-z_]+)>", lambda found: places.get(found[1], "a1"), path)
+        for method in everywhere - methods:
+            answer = client.open(address, method=method)
+            assert answer.status_code == 405, (method, path, answer.status_code)
+            allowed = set(answer.headers["Allow"].split(", ")) - {"HEAD", "OPTIONS"}
+            assert allowed == methods, (method, path)
+            assert missing(answer) == []
+
+
 def test_no_answer_sends_anybody_to_another_place(app, client):
     """What a redirect says is a path of ours, whatever Host and path were sent."""
     for path in (
