@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
-from sqlalchemy import Select, select
+from sqlalchemy import Date, Select, bindparam, select
 
 from edu_platform.campaigns.models import Campaign, CampaignState, CampaignVersion, ChannelCode
 from edu_platform.library.models import CatalogueVersion
@@ -35,8 +36,10 @@ def opened() -> Select[Campaign]:
     )
 
 
-def open_on(day: date) -> Select[Campaign]:
-    """Select the campaigns whose window holds `day` and which have not been closed, the latest to start first."""
+@lru_cache
+def open_on() -> Select[Campaign]:
+    """Select the campaigns whose window holds `day` (a parameter) and which have not been closed, the latest to start first."""
+    day = bindparam("day", type_=Date)
     return opened().where(
         Campaign.state == CampaignState.OPEN, Campaign.starts_on <= day, Campaign.ends_on >= day
     )

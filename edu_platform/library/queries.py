@@ -149,6 +149,42 @@ def entries_of(filters: frozenset[str]) -> Executable:
 
 
 @lru_cache
+def carried(filters: frozenset[str]) -> Executable:
+    """Return the statement of the cards that the campaigns `codes` carry at `at`, each with its campaign's code."""
+    at = cast("Any", bindparam("at"))
+    chosen = _shape(filters).join(Placement, Placement.piece_id == CatalogueEntry.piece_id)
+    return chosen.where(
+        Placement.campaign_code.in_(bindparam("codes", expanding=True)),
+        Placement.starts_at <= at,
+        Placement.ends_at > at,
+    ).with_only_columns(
+        Placement.campaign_code, CatalogueEntry.slug, CatalogueEntry.piece_id, CatalogueEntry.card
+    )
+
+
+@lru_cache
+def in_turn(filters: frozenset[str]) -> Executable:
+    """Return the statement of the cards that pass the filters, the oldest piece first."""
+    return _shape(filters).order_by(CatalogueEntry.piece_id).with_only_columns(CatalogueEntry.card)
+
+
+@lru_cache
+def counted_columns(filters: frozenset[str]) -> Executable:
+    """Return the statement of all columns in their order, each with the number of pieces that pass the filters."""
+    counts = (
+        _shape(filters)
+        .with_only_columns(CatalogueEntry.column_slug, func.count().label("pieces"))
+        .group_by(CatalogueEntry.column_slug)
+        .subquery()
+    )
+    return (
+        select(Column.slug, Column.title, Column.intro, func.coalesce(counts.c.pieces, 0).label("pieces"))
+        .outerjoin(counts, counts.c.column_slug == Column.slug)
+        .order_by(Column.position, Column.slug)
+    )
+
+
+@lru_cache
 def page() -> Executable:
     """Return the statement of a page: parameters `at` and `slug`."""
     chosen = visible(cast("Any", bindparam("at"))).where(CatalogueEntry.slug == bindparam("slug"))

@@ -19,7 +19,7 @@ from edu_platform.core.clock import ZONE, local_day
 from edu_platform.core.paging import decode_cursor, encode_cursor
 from edu_platform.core.vocabulary import Audience, label
 from edu_platform.library import queries as library
-from edu_platform.library.models import CatalogueEntry, Piece
+from edu_platform.library.models import Piece
 from edu_platform.library.operations import cards
 from edu_platform.people.models import Learner
 from edu_platform.people.rules import pseudonym
@@ -117,15 +117,16 @@ def home(session: Session, at: datetime, audience: Audience | None, *, hotline: 
     """
     running = [
         row
-        for row in session.scalars(queries.open_on(local_day(at)))
+        for row in session.scalars(queries.open_on(), {"day": local_day(at)})
         if row.runs_at(at) and (audience is None or audience.value in row.audiences)
     ]
-    picks = _picks(session, at, audience, running)
-    newest = _ids(session, library.newest(library.visible(at, audience=audience), None), MOST_NEW)
+    chosen: dict[str, Any] = {} if audience is None else {"audience": audience}
+    filters, given = frozenset(chosen), {"at": at, **chosen}
+    newest = session.execute(library.listed(filters, "newest", after=False), {**given, "most": MOST_NEW})
     sections = [
-        ("picks", "为您精选", cards(session, picks, at)),
-        ("daily_quiz", "每日一练", cards(session, _daily_quiz(session, at, audience), at)),
-        ("newest", "最新上架", cards(session, newest, at)),
+        ("picks", "为您精选", _picks(session, running, filters, given)),
+        ("daily_quiz", "每日一练", _daily_quiz(session, filters, given)),
+        ("newest", "最新上架", [row.card for row in newest]),
     ]
     elder = audience is Audience.ELDERLY
     opening = orjson.dumps(
@@ -141,7 +142,10 @@ def home(session: Session, at: datetime, audience: Audience | None, *, hotline: 
             },
             "help": {"hotline": hotline, "label": f"一键求助：拨打 {hotline}", "one_tap": f"tel:{hotline}"},
             "campaigns": [shown(row, at) for row in running],
-            "columns": _columns(session, at, audience),
+            "columns": [
+                {"slug": row.slug, "title": row.title, "intro": row.intro, "pieces": row.pieces}
+                for row in session.execute(library.counted_columns(filters), given)
+            ],
         }
     )
     parts = [
@@ -151,45 +155,30 @@ def home(session: Session, at: datetime, audience: Audience | None, *, hotline: 
     return opening[:-1] + b',"sections":[' + b",".join(parts) + b"]}"
 
 
-def _ids(session: Session, found: Any, most: int) -> list[int]:
-    return list(session.scalars(found.with_only_columns(CatalogueEntry.piece_id).limit(most)))
-
-
 def _picks(
-    session: Session, at: datetime, audience: Audience | None, running: Sequence[Campaign]
-) -> list[int]:
-    picks: list[int] = []
-    for campaign in running:
-        carried = library.visible(at, audience=audience, campaign=campaign.code)
-        place = {slug: number for number, slug in enumerate(campaign.pieces)}
-        rows = session.execute(carried.with_only_columns(CatalogueEntry.slug, CatalogueEntry.piece_id))
-        ordered = sorted(rows, key=lambda row: place.get(row[0], len(place)))
-        picks += [piece_id for _, piece_id in ordered if piece_id not in picks]
-    read = _ids(session, library.most_read(library.visible(at, audience=audience), None), 2 * MOST_PICKS)
-    picks += [piece_id for piece_id in read if piece_id not in picks]
-    return picks[:MOST_PICKS]
+    session: Session, running: Sequence[Campaign], filters: frozenset[str], given: dict[str, Any]
+) -> list[bytes]:
+    picks: dict[int, bytes] = {}
+    if running:
+        asked = {**given, "codes": [campaign.code for campaign in running]}
+        rows = session.execute(library.carried(filters), asked).all()
+        for campaign in running:
+            place = {slug: number for number, slug in enumerate(campaign.pieces)}
+            carried = [row for row in rows if row.campaign_code == campaign.code]
+            for row in sorted(carried, key=lambda row: place.get(row.slug, len(place))):
+                picks.setdefault(row.piece_id, row.card)
+    if len(picks) < MOST_PICKS:
+        read = library.listed(filters, "most_read", after=False)
+        for row in session.execute(read, {**given, "most": 2 * MOST_PICKS}):
+            picks.setdefault(row.piece_id, row.card)
+    return list(picks.values())[:MOST_PICKS]
 
 
-def _daily_quiz(session: Session, at: datetime, audience: Audience | None) -> list[int]:
-    found = library.visible(at, kind="quiz", audience=audience).order_by(CatalogueEntry.piece_id)
-    quizzes_here = list(session.scalars(found.with_only_columns(CatalogueEntry.piece_id)))
-    return [quizzes_here[local_day(at).toordinal() % len(quizzes_here)]] if quizzes_here else []
-
-
-def _columns(session: Session, at: datetime, audience: Audience | None) -> list[dict[str, Any]]:
-    counted = library.visible(at, audience=audience).with_only_columns(
-        CatalogueEntry.column_slug, func.count()
-    )
-    counts: dict[str, int] = dict(session.execute(counted.group_by(CatalogueEntry.column_slug)).all())
-    return [
-        {
-            "slug": column.slug,
-            "title": column.title,
-            "intro": column.intro,
-            "pieces": counts.get(column.slug, 0),
-        }
-        for column in session.scalars(library.columns())
-    ]
+def _daily_quiz(session: Session, filters: frozenset[str], given: dict[str, Any]) -> list[bytes]:
+    quizzes_here = session.scalars(library.in_turn(filters | {"kind"}), {**given, "kind": "quiz"}).all()
+    if not quizzes_here:
+        return []
+    return [quizzes_here[local_day(given["at"]).toordinal() % len(quizzes_here)]]
 
 
 # ---- the leaderboard
