@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
-import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from edu_platform.core.db import reading
 from edu_platform.core.metrics import SECONDS, Counter, Histogram, families, totals
-from edu_platform.factory.gauges import GAUGES, Gauge
+from edu_platform.factory.gauges import GAUGES, Gauge, look_at_all
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -35,18 +34,10 @@ class _Everything(Collector):
             series = counted.get(family.name, [])
             yield _counter(family, series) if isinstance(family, Counter) else _histogram(family, series)
         failed = 0
-        for gauge in GAUGES:
-            try:
-                seen = gauge.look(reading())
-            except Exception as wrong:  # noqa: BLE001 - one that cannot be looked at must not hide the others
-                structlog.get_logger("metrics").warning(
-                    "not_seen", gauge=gauge.name, error=type(wrong).__name__
-                )
-                failed += 1
-            else:
-                if seen is not None:
-                    yield _gauge(gauge, seen)
-            reading().rollback()
+        for gauge, seen, looked in look_at_all(GAUGES, reading()):
+            failed += not looked
+            if seen is not None:
+                yield _gauge(gauge, seen)
         yield GaugeMetricFamily(
             "edu_gauges_failed", "Gauges that could not be looked at just now.", value=failed
         )

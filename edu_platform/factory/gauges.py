@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from flask import current_app
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from edu_platform.config.settings import Settings
@@ -18,6 +20,7 @@ from edu_platform.core.models import Heartbeat, OutboxMessage
 from edu_platform.reach import queries as reach
 from edu_platform.reach.models import Beacon
 
+DATABASE = "database"
 Seen = float | Mapping[str, float] | None
 
 
@@ -29,6 +32,7 @@ class Gauge:
     help: str
     look: Callable[[Session], Seen]
     label: str | None = None
+    asks_database: bool = True
 
 
 def _settings() -> Settings:
@@ -105,8 +109,12 @@ def _database_size(session: Session) -> float | None:
 
 
 def _ready(session: Session) -> dict[str, float]:
+    """Look at each check; without a database nobody can see whether the worker lives, and nobody asks a second time."""
     found: dict[str, float] = {}
     for name, check in health.checks.items():
+        if name == health.WORKER and found.get(DATABASE) == 0:
+            found[name] = 0
+            continue
         try:
             check(session)
             found[name] = 1
@@ -116,8 +124,9 @@ def _ready(session: Session) -> dict[str, float]:
     return found
 
 
+READY = Gauge("edu_ready", "Whether what the platform stands on answers: 1 or 0.", _ready, "check")
 GAUGES = (
-    Gauge("edu_ready", "Whether what the platform stands on answers: 1 or 0.", _ready, "check"),
+    READY,
     Gauge("edu_queue_waiting", "Jobs that are due and not done.", _waiting),
     Gauge("edu_queue_oldest_seconds", "How long the oldest job that is due has waited to be begun.", _oldest),
     Gauge("edu_queue_given_up", "Jobs given up within a day, after the last try.", _given_up),
@@ -125,7 +134,34 @@ GAUGES = (
     Gauge("edu_backup_age_seconds", "How long ago a backup was last proved whole.", _backup),
     Gauge("edu_fold_lag_beacons", "Beacons in the log that no tally has yet.", _unfolded),
     Gauge("edu_fold_lag_seconds", "How long the oldest of those has been in the log.", _fold_lag),
-    Gauge("edu_disk_free_bytes", "What is left on the disk of the data folder.", _disk_free),
-    Gauge("edu_disk_size_bytes", "How large the disk of the data folder is.", _disk_size),
+    Gauge(
+        "edu_disk_free_bytes", "What is left on the disk of the data folder.", _disk_free, asks_database=False
+    ),
+    Gauge(
+        "edu_disk_size_bytes", "How large the disk of the data folder is.", _disk_size, asks_database=False
+    ),
     Gauge("edu_database_bytes", "How large the database is.", _database_size),
 )
+
+
+def look_at_all(gauges: Iterable[Gauge], session: Session) -> Iterator[tuple[Gauge, Seen, bool]]:
+    """Look at each, `READY` first; yield it with what was seen, and whether it could be looked at.
+
+    A database that does not answer is waited for once, not once a gauge: whoever asks waits too.
+    """
+    away = False
+    for gauge in gauges:
+        if away and gauge.asks_database:
+            yield gauge, None, False
+            continue
+        try:
+            seen = gauge.look(session)
+        except Exception as wrong:  # noqa: BLE001 - one that cannot be looked at must not hide the others
+            structlog.get_logger("metrics").warning("not_seen", gauge=gauge.name, error=type(wrong).__name__)
+            away = away or isinstance(wrong, SQLAlchemyError)
+            yield gauge, None, False
+        else:
+            if gauge is READY and isinstance(seen, Mapping):
+                away = seen.get(DATABASE) == 0
+            yield gauge, seen, True
+        session.rollback()

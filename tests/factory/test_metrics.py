@@ -6,9 +6,11 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -299,6 +301,23 @@ def test_one_that_cannot_be_looked_at_does_not_hide_the_others(app, monkeypatch)
         figures = told(exposition().decode())
     assert figures["edu_gauges_failed",] == 1
     assert ("edu_queue_waiting",) in figures
+
+
+def test_a_database_that_hangs_is_waited_for_once(house, tmp_path):
+    made, _ = house
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        away = replace(made, database_url=f"postgresql+psycopg://edu@127.0.0.1:{port}/edu")
+        with create_app(away).app_context():
+            start = time.monotonic()
+            figures = told(exposition().decode())
+            took = time.monotonic() - start
+            db.session.remove()
+    assert figures["edu_ready", ("check", "database")] == figures["edu_ready", ("check", "worker")] == 0
+    assert figures["edu_ready", ("check", "storage")] == 1
+    assert figures["edu_disk_free_bytes",] > 0
+    assert figures["edu_gauges_failed",] == len([gauge for gauge in GAUGES if gauge.asks_database]) - 1
+    assert took < 10, "eight that wait one after the other would take forty seconds"
 
 
 def metrics_gauge(look):
