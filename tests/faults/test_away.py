@@ -68,6 +68,7 @@ def refusals_are_clear(answers):
     return refused
 
 
+@pytest.mark.once
 def test_writers_who_wait_for_a_lock_leave_threads_for_reading(house):
     with Readers(house) as readers:
         with write_lock(house.database):
@@ -87,7 +88,7 @@ def test_writers_who_wait_for_a_lock_leave_threads_for_reading(house):
     assert house.ask("/readyz").status == 200
 
 
-@pytest.mark.once
+@pytest.mark.long
 def test_without_the_gate_nobody_is_left_to_read(build):
     house = build(**weakened("no_gate"))
     house.start()
@@ -183,6 +184,7 @@ def test_without_clear_answers_it_is_500(build):
 
 
 @pytest.mark.server
+@pytest.mark.long
 def test_a_catalogue_that_cannot_be_looked_at_holds_up_nobody(house):
     """A migration, say, holds the table of the catalogue's version: every look hangs until it is done."""
     with Readers(house) as readers, psycopg.connect(house.database.url) as holder:

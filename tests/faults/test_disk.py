@@ -41,6 +41,7 @@ def all_is_well(house, load):
     assert not house.database.damage()
 
 
+@pytest.mark.once
 def test_a_full_disk_is_507_and_passes(on_disk, disk):
     house = on_disk()
     load, answers = Load(house, pause=0.01), []
@@ -95,6 +96,7 @@ def turned_read_only(house, disk, *, seconds=60):
     return load, readers, answer, kept, ready
 
 
+@pytest.mark.long
 def test_a_disk_that_turns_read_only_is_waited_out(on_disk, disk):
     house = on_disk()
     load, readers, answer, kept, ready = turned_read_only(house, disk)

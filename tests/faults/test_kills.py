@@ -69,7 +69,7 @@ def test_answered_before_the_commit_a_kill_loses(build):
     assert 0 < len(found.lost) < len(load.ledger.acknowledged), "what was not killed was stored in the end"
 
 
-@pytest.mark.once
+@pytest.mark.long
 def test_known_by_nothing_repeats_are_counted_twice(build):
     house = build(**weakened("no_deduplication"))
     house.database.start()
@@ -95,7 +95,7 @@ def drop_unique_key(database):
     database.rows(without)
 
 
-@pytest.mark.once
+@pytest.mark.long
 def test_a_fold_in_two_steps_counts_twice_when_it_is_killed_between_them(build):
     house = build(**weakened("fold_in_two_steps"))
     house.start()

@@ -57,6 +57,7 @@ def test_twenty_cuts_lose_nothing_acknowledged(on_disk, disk):
     assert not house.database.damage()
 
 
+@pytest.mark.long
 def test_without_waiting_for_the_disk_a_cut_loses(on_disk, disk, kind):
     weak = weakened("no_fsync") if kind == "sqlite" else {"options": {"synchronous_commit": "off"}}
     house = on_disk(**weak)

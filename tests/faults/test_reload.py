@@ -12,7 +12,7 @@ from tests.faults.readers import Readers
 from tests.faults.truth import compare
 
 
-@pytest.mark.once
+@pytest.mark.long
 def test_three_reloads_fail_no_request_and_lose_nothing(house):
     load = Load(house)
     with Readers(house) as readers:

@@ -49,6 +49,7 @@ def test_each_way_of_being_slow_hinders_nobody(house, behind, way):
     assert readers.slowest_ms < 2_000
 
 
+@pytest.mark.long
 def test_without_nginx_slow_bodies_take_every_thread(house):
     with SlowClients(house.port, count=40, ways=("bodies",)):
         time.sleep(1)
