@@ -123,7 +123,7 @@ def test_reloads_under_load_bring_new_code_and_fail_no_request(settings, code, t
             before = new
         time.sleep(0.5)
         assert load.failures == []
-        assert load.count > 100
+        assert load.count > 20
         # the control: the same readers see a worker that is killed
         for _ in range(20):
             for worker in children(master.pid):
