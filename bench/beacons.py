@@ -17,7 +17,7 @@ _FIRST_NUMBER = (FIRST - date(1970, 1, 1)).days
 _SHANGHAI_MS = 8 * 3_600_000
 _ACTIONS = np.array([0, 1, 2, 3, 7, 9, 11, 12, 13, 14])  # as the log numbers them: expose, view … favourite
 _SHARES = np.array([0.25, 0.35, 0.12, 0.06, 0.04, 0.03, 0.06, 0.05, 0.03, 0.01])
-_INSERT = (
+INSERT = (
     "INSERT INTO beacon (number, beacon_id, occurred_at, received_at, day, campaign_id, rule, audience, channel,"
     " piece_id, action, scope, dwell_ms, skew_ms, skewed, suspicion)"
     " VALUES (?, ?, ?, ?, ?, ?, 2, ?, ?, ?, ?, ?, 3000, 0, 0, ?)"
