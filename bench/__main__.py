@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bench import counting, reading, results
+from bench import counting, reading, results, year
 
-PARTS = {"reading": reading.measure, "counting": counting.measure}
+PARTS = {"reading": reading.measure, "counting": counting.measure, "year": year.measure}
 """Each returns its section's text; to be found in the module of that name."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -85,19 +86,23 @@ class SharedCommit:
                 ticket.refusal = NotNow()
             raise
 
-    def _commit(self, batch: list[_Ticket]) -> None:
+    def append_together(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Append submissions in one commit of their own, all or none."""
         try:
-            self._write(batch, hopeful=True)
+            return self._write(submissions, hopeful=True)
         except Repeated:
-            self._write(batch, hopeful=False)
+            return self._write(submissions, hopeful=False)
         finally:
             self._not_before = time.monotonic() + PAUSE
 
-    def _write(self, batch: list[_Ticket], *, hopeful: bool) -> None:
-        with self._engine.connect().execution_options(writing=True) as connection, connection.begin():
-            outcomes = append(connection, [ticket.submission for ticket in batch], hopeful=hopeful)
+    def _commit(self, batch: list[_Ticket]) -> None:
+        outcomes = self.append_together([ticket.submission for ticket in batch])
         for ticket, outcome in zip(batch, outcomes, strict=True):
             ticket.outcome = outcome
+
+    def _write(self, submissions: Sequence[Submission], *, hopeful: bool) -> list[Outcome]:
+        with self._engine.connect().execution_options(writing=True) as connection, connection.begin():
+            return append(connection, submissions, hopeful=hopeful)
 
 
 _shared: dict[Engine, SharedCommit] = {}
