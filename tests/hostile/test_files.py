@@ -17,6 +17,8 @@ from itertools import islice
 
 import pytest
 from PIL import Image
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from edu_platform.core.vocabulary import Role
 from edu_platform.library.source import Problems, SourceFile, read_table, read_yaml
@@ -39,7 +41,10 @@ def editor(app):
 @pytest.fixture
 def upload(client, editor):
     def send(data, name="a.png"):
-        return client.post(ADDRESS, data={"file": (io.BytesIO(data), name)}, headers=editor)
+        # encoded here: what the client encodes, it may leave open
+        boundary, body = encode_multipart({"file": FileStorage(io.BytesIO(data), name)})
+        kind = f"multipart/form-data; boundary={boundary}"
+        return client.post(ADDRESS, data=body, content_type=kind, headers=editor)
 
     return send
 
