@@ -263,3 +263,25 @@ def test_a_film_does_not_start_beside_paper():
     assert drain(lambda *_: None) == 1
     want("test.heavy", word="film")
     assert drain(run_message) == 0
+
+
+def test_finished_jobs_are_forgotten_after_thirty_days_and_no_other():
+    from edu_platform.core.tasks import DONE_KEPT, prune
+
+    at = now()
+    done, fresh, waiting = (want("test.note", word=word) for word in ("done", "fresh", "waiting"))
+    with writing() as session:
+        session.get_one(OutboxMessage, done).done_at = at - DONE_KEPT - timedelta(seconds=1)
+        session.get_one(OutboxMessage, fresh).done_at = at - DONE_KEPT + timedelta(seconds=1)
+        session.get_one(OutboxMessage, waiting).created_at = at - 2 * DONE_KEPT
+
+    def left():
+        db.session.remove()
+        return {message for message in (done, fresh, waiting) if reading().get(OutboxMessage, message)}
+
+    assert left() == {done, fresh, waiting}, "the control: without the job all of them stay"
+    with frozen(at):
+        prune()
+        assert left() == {fresh, waiting}
+        prune()
+    assert left() == {fresh, waiting}
