@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import day_end, local_day, now
 from edu_platform.core.errors import NotFound, NotNow
@@ -47,6 +47,8 @@ AGAIN = 1.0
 """Seconds between looks at a database that could not be looked at."""
 LONGEST_AWAY = 600.0
 """Seconds since the last look for which kept answers are sent while the database is away; then 503."""
+MAKERS = {"sqlite": 2, "server": 8}
+"""Answers that are made at the same time: each takes memory, and SQLite lends the interpreter to nobody for long."""
 QUIET = 10.0
 """Seconds without a reader after which a process no longer looks of its own accord."""
 LARGEST_AGE = 10
@@ -133,6 +135,7 @@ class Catalogue:
         self._seen_epoch = -1
         self._looking: tuple[int, float] | None = None  # the epoch of the look under way, and since when
 
+        self._makers = threading.Semaphore(MAKERS["sqlite" if engine.dialect.name == "sqlite" else "server"])
         self._asked = 0.0
         self._looker: threading.Thread | None = None
 
@@ -210,7 +213,7 @@ class Catalogue:
         if self.away_for(longer_than=HOPELESS):
             raise NotNow  # at once: a thread that waits for a database that is away serves nobody
         # A connection of its own: the request's may look at an older state of the database than the version just read.
-        with self._engine.connect() as connection:
+        with self._makers, self._engine.connect() as connection:
             made = make(connection, moment)
         answer = made if isinstance(made, Answer) else Answer.of(made)
         kept = Kept(answer, by_reads, time.monotonic())
@@ -487,7 +490,10 @@ def _cursor(rows: Sequence[Any], wanted: Wanted) -> str | None:
     if len(rows) <= wanted.limit:
         return None
     last = rows[wanted.limit - 1]
-    return encode_cursor(last.first, last.piece_id)
+    first = datetime.fromisoformat(last.first) if isinstance(last.first, str) else last.first
+    if isinstance(first, datetime):
+        first = first.replace(tzinfo=UTC)
+    return encode_cursor(first, last.piece_id)
 
 
 def _found(connection: Connection, at: datetime, wanted: Wanted, filters: dict[str, Any]) -> bytes:
@@ -585,16 +591,16 @@ def related(session: Session, at: datetime, slug: str) -> bytes:
     return b'{"items":[' + b",".join(items) + b"]}"
 
 
+_TAGS = ("slug", "column", "rights", "audiences")
+
+
 def _metas(session: Session, at: datetime) -> list[dict[str, Any]]:
     """Return card and tags of everything visible: hundreds of small rows, and the answer is kept."""
-    chosen = queries.visible(at).options(
-        load_only(CatalogueEntry.slug, CatalogueEntry.piece_id, CatalogueEntry.card)
-    )
+    chosen = queries.visible(at).with_only_columns(CatalogueEntry.piece_id, CatalogueEntry.card)
     found = []
-    for entry in session.scalars(chosen):
-        card = orjson.loads(entry.card)
-        tags = {name: card[name] for name in ("slug", "column", "rights", "audiences")}
-        found.append({**tags, "piece_id": entry.piece_id, "card": entry.card})
+    for piece_id, card in session.execute(chosen):
+        tags = orjson.loads(card)
+        found.append({**{name: tags[name] for name in _TAGS}, "piece_id": piece_id, "card": card})
     return found
 
 

@@ -11,12 +11,14 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     Select,
+    String,
     and_,
     bindparam,
     exists,
     func,
     or_,
     select,
+    type_coerce,
     union_all,
 )
 
@@ -131,7 +133,8 @@ def listed(filters: frozenset[str], sort: str | None, *, after: bool, found: boo
     keys: Any = (bindparam("after_first"), bindparam("after_id")) if after else None
     by_reads = sort == "most_read"
     chosen = most_read(chosen, keys) if by_reads else newest(chosen, keys)
-    first: Any = Popularity.reads if by_reads else CatalogueEntry.published_at
+    # as the database has it: only the last row's is looked at, for the cursor
+    first: Any = Popularity.reads if by_reads else type_coerce(CatalogueEntry.published_at, String)
     given: list[Any] = [CatalogueEntry.card, CatalogueEntry.piece_id, first.label("first")]
     if found:
         chosen = chosen.where(CatalogueEntry.id.in_(bindparam("ids", expanding=True)))
