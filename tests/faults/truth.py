@@ -5,21 +5,20 @@ Nothing of the fold or of the reports is used here: rows are read with the datab
 
 from __future__ import annotations
 
+import struct
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import Any
 
-from pyroaring import BitMap
+from pyroaring import BitMap64
 
 from edu_platform.core.vocabulary import ACTIONS, Action
-from edu_platform.reach.models import NUMBERS
+from edu_platform.reach.models import EVERYWHERE, NUMBERS
 from tests.faults.databases import Database
 from tests.faults.load import Ledger
 
 _PARTICIPATION = {NUMBERS[Action][action] for action, rule in ACTIONS.items() if rule.participation}
 _VIEW = NUMBERS[Action][Action.VIEW]
-_DAY_ONE = date(1970, 1, 1)
 
 
 @dataclass
@@ -104,7 +103,7 @@ def _attempts(database: Database, ledger: Ledger, found: Findings) -> None:
 
 
 def recount(database: Database) -> list[str]:
-    """Recompute every tally and every piece's reads from the log; return each that differs. Call it after `settle`."""
+    """Recompute every day's tallies and every piece's reads from the log; return each that differs. After `settle`."""
     log = database.rows(
         "SELECT day, campaign_id, audience, channel, piece_id, action, scope, suspicion, number FROM beacon"
     )
@@ -115,33 +114,51 @@ def recount(database: Database) -> list[str]:
         suspect = int(suspicion is not None)
         if action == _VIEW and not suspect and piece:
             reads[piece] += 1
-        first = (_DAY_ONE + timedelta(days=day)).replace(day=1)
-        for span, starts in ((0, day), (1, (first - _DAY_ONE).days)):
+        for where in (campaign, EVERYWHERE):
             for family, value in enumerate((0, audience, channel, piece, action)):
-                cell = (family, span, starts, campaign, value, int(action in _PARTICIPATION), scope, suspect)
+                cell = (family, day, where, value, int(action in _PARTICIPATION), suspect, scope)
                 times[cell] += 1
                 persons[cell].add(number)
-    told = {
-        tuple(int(word) for word in row[:8]): (row[8], set(BitMap.deserialize(bytes(row[9]))))
-        for row in database.rows(
-            "SELECT family, span, starts, campaign_id, value, measure, scope, suspect, times, persons FROM tally"
-        )
-    }
+    told_times, told_persons = told(database)
     wrong = [
-        f"tally {cell}: {told.get(cell, (0, set()))[0]} person-times, the log has {count}"
-        for cell, count in times.items()
-        if told.get(cell, (0, set()))[0] != count
+        f"tally {cell}: {told_times.get(cell, 0)} person-times, the log has {times.get(cell, 0)}"
+        for cell in times.keys() | told_times.keys()
+        if told_times.get(cell, 0) != times.get(cell, 0)
     ]
     wrong += [
-        f"tally {cell}: persons differ" for cell in times if told.get(cell, (0, set()))[1] != persons[cell]
+        f"tally {cell}: persons differ"
+        for cell in persons.keys() | told_persons.keys()
+        if told_persons.get(cell) != persons.get(cell)
     ]
-    wrong += [f"tally {cell} has nothing in the log" for cell in told if cell not in times]
     noted = dict(database.rows("SELECT piece_id, reads FROM popularity"))
     wrong += [
         f"piece {piece}: {noted.get(piece)} reads, the log has {n}"
         for piece, n in reads.items()
         if noted.get(piece) != n
     ]
-    if log and not told:
+    if log and not told_times:
         wrong.append("nothing was folded")
     return wrong
+
+
+def told(database: Database) -> tuple[dict[tuple[int, ...], int], dict[tuple[int, ...], set[int]]]:
+    """Return what the pages of days tell by cell: person-times, and who. Figures that do not fit their persons raise."""
+    times: dict[tuple[int, ...], int] = {}
+    persons: dict[tuple[int, ...], set[int]] = defaultdict(set)
+    rows = database.rows(
+        "SELECT family, starts, campaign_id, figures, persons FROM tally_page WHERE span = 0"
+    )
+    for family, day, campaign, figures, numbered in rows:
+        for packed in BitMap64.deserialize(bytes(numbered)):
+            cell, number = packed >> 32, packed & 0xFFFFFFFF
+            head = (cell >> 3, cell >> 2 & 1, cell >> 1 & 1, cell & 1)
+            persons[family, day, campaign, *head].add(number)
+        for value, measure, suspect, *counts in struct.iter_unpack("<8I", bytes(figures)):
+            for scope in (0, 1):
+                cells = (family, day, campaign, value, measure, suspect, scope)
+                if counts[scope]:
+                    times[cells] = counts[scope]
+                assert counts[2 + scope] == len(persons.get(cells, ())), (
+                    f"{cells}: figures and persons differ"
+                )
+    return times, dict(persons)

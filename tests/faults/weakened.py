@@ -57,10 +57,13 @@ def no_fsync() -> None:
 
 def fold_in_two_steps() -> None:
     """Raise the tallies in one transaction and move the mark in another, a little later."""
+    from edu_platform.core.clock import now
     from edu_platform.core.db import reading, writing
     from edu_platform.reach import tasks
-    from edu_platform.reach.models import FoldMark
+    from edu_platform.reach.models import FoldMark, Span
     from edu_platform.reach.operations import fold
+    from edu_platform.reach.operations import pages as kept
+    from edu_platform.reach.rules.grouping import Page
 
     def fold_all(*, most: int = fold.MOST_AT_ONCE) -> int:
         gathered = fold.gather(reading(), most=most)
@@ -68,12 +71,19 @@ def fold_in_two_steps() -> None:
         if gathered is None:
             return 0
         with writing() as session:
-            for (family, span), cells in gathered.cells.items():
-                fold._merge(session, family, span, cells)
+            for (family, campaign_id), days in gathered.days.items():
+                before = kept.read(session, family, Span.DAY, campaign_id, days)
+                merged = {
+                    day: Page.union([before[day], page] if day in before else [page])
+                    for day, page in days.items()
+                }
+                kept.write(session, family, Span.DAY, campaign_id, merged)
             tasks.add_reads(session, gathered.views)
         time.sleep(1)
         with writing() as session:
-            session.merge(FoldMark(name="beacon", last_id=gathered.upto, folded_at=fold.now()))
+            session.merge(
+                FoldMark(name="beacon", last_id=gathered.upto, turn=gathered.turn + 1, folded_at=now())
+            )
         return gathered.beacons
 
     tasks.fold_all = fold_all
