@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
@@ -36,6 +37,10 @@ EXCERPT = 80
 _BEFORE = 16
 _LONGEST_WORD = 64
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]+")
+_BECOMES_HAN = re.compile(
+    "[\u2e9f\u2ef3-\u2fd5\u3038-\u303a\u3192-\u319f\u3220-\u33fe\uf900-\ufad9\U0001f210-\U0001f251\U0002f800-\U0002fa1d]"
+)
+"""What NFKC turns into Chinese characters; where none stands, a Chinese word is found in the text as it is."""
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -198,8 +203,9 @@ _folded = _Folded()
 
 def _spans(value: str, asked: Sequence[str]) -> list[tuple[int, int]]:
     """Return where the words stand in a text, as half-open spans, merged and in order."""
-    flat = value.translate(_folded)
-    origin: Sequence[int] = range(len(value))
+    flat, origin = value, cast("Sequence[int]", range(len(value)))
+    if _BECOMES_HAN.search(value) or not all(map(_HAN.fullmatch, asked)):
+        flat = value.translate(_folded)
     if len(flat) != len(value):  # no character becomes none, so each became one wherever the lengths agree
         origin = [index for index, character in enumerate(value) for _ in _folded[ord(character)]]
     found: list[tuple[int, int]] = []
