@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from bench import counting, reading, results, year
+from bench import attempts, counting, reading, results, year
 
-PARTS = {"reading": reading.measure, "counting": counting.measure, "year": year.measure}
+PARTS = {
+    "reading": reading.measure,
+    "counting": counting.measure,
+    "attempts": attempts.measure,
+    "year": year.measure,
+}
 """Each returns its section's text; to be found in the module of that name."""
 
 
