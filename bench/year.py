@@ -427,8 +427,10 @@ def measure() -> str:
     with installation() as made:
         done = subprocess.run(
             [sys.executable, "-m", "bench.year", json.dumps({name: int(text) for name, text in size.items()})],
-            cwd=ROOT, env={**made.environ, "PYTHONPATH": str(ROOT)}, check=True, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT, env={**made.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
         )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(done.stderr[-4000:])
     return "\n\n".join([machine("msgspec", "pyroaring", "numpy"), done.stdout.split("\n", 1)[1].strip()])
 
 
