@@ -75,8 +75,13 @@ class SharedCommit:
             refusal = refusal_of(wrong)
             if refusal is None and batch == [mine]:
                 raise
-            # Busy, full, gone: it would be so for each of them, one after the other. Anything else is the fault of
-            # one of them that cannot be stored: each tries alone, so that only that one fails.
+            # Busy, full, gone: it would be so for each of them, one after the other, and for those who wait behind
+            # them, after as long again. Anything else is the fault of one of them that cannot be stored: each tries
+            # alone, so that only that one fails.
+            if refusal is not None:
+                with self._door:
+                    batch = [*batch, *self._waiting]
+                    self._waiting.clear()
             for ticket in batch:
                 ticket.refusal, ticket.alone = refusal, refusal is None
             if refusal is not None and mine in batch:
