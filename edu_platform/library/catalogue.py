@@ -62,13 +62,17 @@ ZIP_FROM = 1024
 
 @dataclass(frozen=True)
 class Generation:
-    """One state of the catalogue: what was answered under it holds from `since` until `until`."""
+    """One state of the catalogue: what was answered under it holds from `since` until `until`.
+
+    `parts` are what several answers are made of, by what made them.
+    """
 
     token: str | None
     popularity: str | None
     since: datetime
     until: datetime | None
     pool: object
+    parts: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 Headers = list[tuple[str, str]]
@@ -100,7 +104,15 @@ class Fresh:
     kept: Kept | None = None
 
 
-Make = Callable[[Connection, datetime], bytes | Answer]
+@dataclass(frozen=True, slots=True)
+class OfPart:
+    """Makes an answer of a part that several answers share; `part` is a function of a module, by which it is known."""
+
+    part: Callable[[Connection, datetime], Any]
+    make: Callable[[Connection, datetime, Any], bytes | Answer]
+
+
+Make = Callable[[Connection, datetime], bytes | Answer] | OfPart
 """Makes an answer from what is visible at a moment."""
 
 
@@ -214,7 +226,10 @@ class Catalogue:
             raise NotNow  # at once: a thread that waits for a database that is away serves nobody
         # A connection of its own: the request's may look at an older state of the database than the version just read.
         with self._makers, self._engine.connect() as connection:
-            made = make(connection, moment)
+            if isinstance(make, OfPart):
+                made = make.make(connection, moment, _part(generation, connection, moment, make.part))
+            else:
+                made = make(connection, moment)
         answer = made if isinstance(made, Answer) else Answer.of(made)
         kept = Kept(answer, by_reads, time.monotonic())
         with self._lock:
@@ -335,6 +350,23 @@ class Catalogue:
 def _holds(generation: Generation, moment: datetime) -> bool:
     """Say whether nothing has appeared or gone by the clock since, nor the clock gone back."""
     return generation.since <= moment and (generation.until is None or moment < generation.until)
+
+
+def _part(
+    generation: Generation,
+    connection: Connection,
+    moment: datetime,
+    make: Callable[[Connection, datetime], Any],
+) -> Any:
+    """Return a part of answers under a state, made when it is not known.
+
+    The connection was opened after the state was seen, so what it shows is that state or a later one.
+    """
+    if not _holds(generation, moment):
+        return make(connection, moment)  # the database was away; what it has now may be another state
+    if make not in generation.parts:
+        generation.parts[make] = make(connection, moment)
+    return generation.parts[make]
 
 
 def _age(generation: Generation, moment: datetime) -> int:

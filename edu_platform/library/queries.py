@@ -152,39 +152,49 @@ def entries_of(filters: frozenset[str]) -> Executable:
 
 
 @lru_cache
-def carried(filters: frozenset[str]) -> Executable:
-    """Return the statement of the cards that the campaigns `codes` carry at `at`, each with its campaign's code."""
+def carried() -> Executable:
+    """Return the statement of the entries that the campaigns `codes` carry at `at`, each with its campaign's code."""
     at = cast("Any", bindparam("at"))
-    chosen = _shape(filters).join(Placement, Placement.piece_id == CatalogueEntry.piece_id)
+    chosen = visible(at).join(Placement, Placement.piece_id == CatalogueEntry.piece_id)
     return chosen.where(
         Placement.campaign_code.in_(bindparam("codes", expanding=True)),
         Placement.starts_at <= at,
         Placement.ends_at > at,
-    ).with_only_columns(
-        Placement.campaign_code, CatalogueEntry.slug, CatalogueEntry.piece_id, CatalogueEntry.card
+    ).with_only_columns(Placement.campaign_code, CatalogueEntry.slug, CatalogueEntry.id)
+
+
+@lru_cache
+def standing() -> Executable:
+    """Return the statement of all entries seen at `at`, the newest first, with how often each was read."""
+    chosen = newest(visible(cast("Any", bindparam("at"))), None)
+    return chosen.outerjoin(Popularity, Popularity.piece_id == CatalogueEntry.piece_id).with_only_columns(
+        CatalogueEntry.id,
+        CatalogueEntry.piece_id,
+        CatalogueEntry.kind,
+        CatalogueEntry.column_slug,
+        Popularity.reads,
     )
 
 
 @lru_cache
-def in_turn(filters: frozenset[str]) -> Executable:
-    """Return the statement of the cards that pass the filters, the oldest piece first."""
-    return _shape(filters).order_by(CatalogueEntry.piece_id).with_only_columns(CatalogueEntry.card)
+def addressed() -> Executable:
+    """Return the statement of whom each entry is for, visible or not, in the words of the API."""
+    return select(EntryAudience.entry_id, type_coerce(EntryAudience.audience, String))
 
 
 @lru_cache
-def counted_columns(filters: frozenset[str]) -> Executable:
-    """Return the statement of all columns in their order, each with the number of pieces that pass the filters."""
-    counts = (
-        _shape(filters)
-        .with_only_columns(CatalogueEntry.column_slug, func.count().label("pieces"))
-        .group_by(CatalogueEntry.column_slug)
-        .subquery()
+def cards_of() -> Executable:
+    """Return the statement of the cards of those entries among `ids` that are seen at `at`."""
+    chosen = visible(cast("Any", bindparam("at"))).where(
+        CatalogueEntry.id.in_(bindparam("ids", expanding=True))
     )
-    return (
-        select(Column.slug, Column.title, Column.intro, func.coalesce(counts.c.pieces, 0).label("pieces"))
-        .outerjoin(counts, counts.c.column_slug == Column.slug)
-        .order_by(Column.position, Column.slug)
-    )
+    return chosen.with_only_columns(CatalogueEntry.id, CatalogueEntry.card)
+
+
+@lru_cache
+def column_texts() -> Executable:
+    """Return the statement of all columns in their order."""
+    return select(Column.slug, Column.title, Column.intro).order_by(Column.position, Column.slug)
 
 
 @lru_cache

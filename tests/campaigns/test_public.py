@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import random
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from edu_platform.core.clock import frozen
+from edu_platform.campaigns import queries
+from edu_platform.core.clock import frozen, local_day
 from edu_platform.core.db import db, writing
 from edu_platform.core.vocabulary import Audience, Channel
 from edu_platform.library import catalogue
-from edu_platform.library.operations import add_reads
+from edu_platform.library import queries as library
+from edu_platform.library.models import CatalogueEntry, CatalogueVersion, Piece, Popularity
+from edu_platform.library.operations import add_reads, touch
 from tests.campaigns import publishing
 from tests.cast import sign_in_learner, visitor
 
@@ -131,3 +139,86 @@ def test_the_leaderboard_is_for_learners_of_an_open_campaign(app, shelf):
         assert board.status_code == 200
         assert (board.json["items"], board.json["total"], board.json["me"]) == ([], 0, None)
         assert get(app, "/campaigns/secret/leaderboard", headers=headers).status_code == 404
+
+
+def in_the_plain_way(connection, at, audience):
+    """Return the ids of the sections and the columns' counts, each by a statement of its own."""
+    chosen = {} if audience is None else {"audience": audience}
+    filters, given = frozenset(chosen), {"at": at, **chosen}
+
+    def slugs(cards):
+        return [json.loads(card)["slug"] for card in cards]
+
+    def listed(sort):
+        found = library.listed(filters, sort, after=False)
+        return slugs(row.card for row in connection.execute(found, {**given, "most": 100}))
+
+    with Session(connection) as session:
+        running = [
+            row
+            for row in session.scalars(queries.opened())
+            if row.runs_at(at) and (audience is None or audience.value in row.audiences)
+        ]
+        newest, visible = listed("newest"), library.visible(at, **chosen)
+        carried = []
+        for campaign in running:
+            here = set(session.scalars(visible_slugs(library.visible(at, campaign=campaign.code, **chosen))))
+            carried += [slug for slug in campaign.pieces if slug in here]
+        quizzes = list(
+            session.scalars(
+                visible_slugs(visible.where(CatalogueEntry.kind == "quiz")).order_by(CatalogueEntry.piece_id)
+            )
+        )
+        counted = Counter(session.scalars(visible.with_only_columns(CatalogueEntry.column_slug)))
+    return {
+        "picks": list(dict.fromkeys(carried + listed("most_read")))[:6],
+        "daily_quiz": [quizzes[local_day(at).toordinal() % len(quizzes)]] if quizzes else [],
+        "newest": newest[:6],
+        "columns": dict(counted),
+        "campaigns": [row.code for row in running],
+    }
+
+
+def visible_slugs(chosen):
+    return chosen.with_only_columns(CatalogueEntry.slug)
+
+
+@pytest.mark.database
+def test_the_home_feed_is_what_single_statements_say_at_any_moment(app, shelf, clock):
+    """Scheduled and expiring pieces, campaigns by the day, reads, and changes under way."""
+    generator = random.Random(11)
+    for number in range(9):
+        publishing.draft(app, f"more-{number}", generator.choice(list(Audience)))
+    with app.app_context():
+        with writing() as session:
+            pieces = list(session.scalars(select(Piece).order_by(Piece.id)))
+            entries = list(session.scalars(select(CatalogueEntry)))
+            for entry in generator.sample(entries, 5):
+                entry.kind = "quiz"
+            day = timedelta(days=1)
+            for entry in generator.sample(entries, len(entries) // 2):
+                entry.visible_from = clock[0] + generator.randint(-3, 3) * day / 2
+                entry.visible_until = entry.visible_from + generator.randint(1, 6) * day / 2
+            touch(session)
+        for step in range(12):
+            if step % 3 == 1:
+                with writing() as session:
+                    for piece in pieces:
+                        session.get(Popularity, piece.id).reads = generator.randint(0, 4)
+                    session.get(CatalogueVersion, 1).popularity = f"step-{step}"
+            if step % 4 == 2:
+                with writing() as session:
+                    entry = session.get(CatalogueEntry, generator.choice(entries).id)
+                    entry.ready = not entry.ready
+                    touch(session)
+            for audience in (None, *Audience):
+                home = get(app, f"/home?audience={audience.value}" if audience else "/home")
+                with db.engine.connect() as connection:
+                    expected = in_the_plain_way(connection, clock[0], audience)
+                assert home.status_code == 200
+                told = {**sections(home), "campaigns": [row["code"] for row in home.json["campaigns"]]}
+                told["columns"] = {
+                    row["slug"]: row["pieces"] for row in home.json["columns"] if row["pieces"]
+                }
+                assert told == expected, (step, audience)
+            clock[0] += timedelta(hours=7)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Response
 
 from edu_platform.campaigns.operations import public
+from edu_platform.campaigns.operations.home import home as feed
+from edu_platform.campaigns.operations.home import overview
 from edu_platform.campaigns.schemas import (
     BoardOut,
     CampaignListIn,
@@ -23,7 +26,7 @@ from edu_platform.core.limits import limiter
 from edu_platform.core.schemas import PageArguments
 from edu_platform.core.web import blueprint
 from edu_platform.library.answering import answer, answer_question, question
-from edu_platform.library.catalogue import with_session
+from edu_platform.library.catalogue import OfPart, with_session
 from edu_platform.people import guards
 
 campaigns = blueprint("campaigns", prefix="/campaigns", description="活动")
@@ -73,8 +76,8 @@ def get_channel_code(arguments: dict[str, Any], code: str) -> Response:
 _HOME = question(
     "/api/v1/home",
     HomeIn(),
-    lambda settings, wanted: with_session(
-        lambda session, at: public.home(session, at, wanted["audience"], hotline=settings.hotline)
+    lambda settings, wanted: OfPart(
+        overview, partial(feed, audience=wanted["audience"], hotline=settings.hotline)
     ),
     by_reads=lambda _: True,
 )

@@ -1,4 +1,4 @@
-"""What learners see of campaigns: lists, pages, scanned codes, the home feed, the leaderboard."""
+"""What learners see of campaigns: lists, pages, scanned codes, the leaderboard (the home feed: `home`)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ from edu_platform.campaigns import queries
 from edu_platform.campaigns.errors import NoCampaign, NoChannelCode
 from edu_platform.campaigns.models import Campaign, CampaignState
 from edu_platform.campaigns.rules import code_of_scene, scene
-from edu_platform.core.clock import ZONE, local_day
+from edu_platform.core.clock import ZONE
 from edu_platform.core.paging import decode_cursor, encode_cursor
-from edu_platform.core.vocabulary import Audience, label
-from edu_platform.library import queries as library
+from edu_platform.core.vocabulary import label
 from edu_platform.library.models import Piece
 from edu_platform.library.operations import cards
 from edu_platform.people.models import Learner
 from edu_platform.people.rules import pseudonym
 from edu_platform.quizzes import queries as quizzes
 
-MOST_PICKS = 6
-MOST_NEW = 6
 BOARD_RULE = (
     "活动内各测验按各自的计分办法取一次成绩，得分占比相加，从高到低；相同的，最后一次计分的交卷较早者在前。"
     "不比用时，长者不限时版与普通版同榜。只列出已登录且同意上榜的人，昵称由系统生成。"
@@ -104,81 +101,6 @@ def _cards_of(session: Session, campaign: Campaign, at: datetime) -> list[bytes]
         session.execute(select(Piece.slug, Piece.id).where(Piece.slug.in_(campaign.pieces))).all()
     )
     return cards(session, [ids[slug] for slug in campaign.pieces if slug in ids], at)
-
-
-# ---- the home feed
-
-
-def home(session: Session, at: datetime, audience: Audience | None, *, hotline: str) -> bytes:
-    """Return the home feed of an audience (None: everybody) as JSON, made of the cards as they were rendered.
-
-    Picks are what running campaigns carry for the audience, the latest started first, then what is read
-    most. The quiz of the day goes round all quizzes of the audience, by the branch's calendar.
-    """
-    running = [
-        row
-        for row in session.scalars(queries.open_on(), {"day": local_day(at)})
-        if row.runs_at(at) and (audience is None or audience.value in row.audiences)
-    ]
-    chosen: dict[str, Any] = {} if audience is None else {"audience": audience}
-    filters, given = frozenset(chosen), {"at": at, **chosen}
-    newest = session.execute(library.listed(filters, "newest", after=False), {**given, "most": MOST_NEW})
-    sections = [
-        ("picks", "为您精选", _picks(session, running, filters, given)),
-        ("daily_quiz", "每日一练", _daily_quiz(session, filters, given)),
-        ("newest", "最新上架", [row.card for row in newest]),
-    ]
-    elder = audience is Audience.ELDERLY
-    opening = orjson.dumps(
-        {
-            "audience": audience.value if audience else None,
-            "date": local_day(at).isoformat(),
-            "elder_mode": {
-                "suggested": elder,
-                "font_scale": 1.5 if elder else 1.0,
-                "read_aloud": elder,
-                "untimed_quizzes": elder,
-                "large_print_posters": elder,
-            },
-            "help": {"hotline": hotline, "label": f"一键求助：拨打 {hotline}", "one_tap": f"tel:{hotline}"},
-            "campaigns": [shown(row, at) for row in running],
-            "columns": [
-                {"slug": row.slug, "title": row.title, "intro": row.intro, "pieces": row.pieces}
-                for row in session.execute(library.counted_columns(filters), given)
-            ],
-        }
-    )
-    parts = [
-        orjson.dumps({"key": key, "title": title})[:-1] + b',"items":[' + b",".join(items) + b"]}"
-        for key, title, items in sections
-    ]
-    return opening[:-1] + b',"sections":[' + b",".join(parts) + b"]}"
-
-
-def _picks(
-    session: Session, running: Sequence[Campaign], filters: frozenset[str], given: dict[str, Any]
-) -> list[bytes]:
-    picks: dict[int, bytes] = {}
-    if running:
-        asked = {**given, "codes": [campaign.code for campaign in running]}
-        rows = session.execute(library.carried(filters), asked).all()
-        for campaign in running:
-            place = {slug: number for number, slug in enumerate(campaign.pieces)}
-            carried = [row for row in rows if row.campaign_code == campaign.code]
-            for row in sorted(carried, key=lambda row: place.get(row.slug, len(place))):
-                picks.setdefault(row.piece_id, row.card)
-    if len(picks) < MOST_PICKS:
-        read = library.listed(filters, "most_read", after=False)
-        for row in session.execute(read, {**given, "most": 2 * MOST_PICKS}):
-            picks.setdefault(row.piece_id, row.card)
-    return list(picks.values())[:MOST_PICKS]
-
-
-def _daily_quiz(session: Session, filters: frozenset[str], given: dict[str, Any]) -> list[bytes]:
-    quizzes_here = session.scalars(library.in_turn(filters | {"kind"}), {**given, "kind": "quiz"}).all()
-    if not quizzes_here:
-        return []
-    return [quizzes_here[local_day(given["at"]).toordinal() % len(quizzes_here)]]
 
 
 # ---- the leaderboard
