@@ -31,7 +31,8 @@ def measure() -> str:
         f"`python -m bench attempts`: {COUNT} attempts by as many learners over {CONNECTIONS} connections, each start, "
         f"{QUESTIONS} answers saved one by one and submit, {QUESTIONS + 2} requests with a durable commit each; logs and limits "
         "on. Figures are per request, as everywhere. Ceiling: bare Flask views on the same gunicorn over SQLite, one durable "
-        "commit a request, one row an attempt and ten for its questions."
+        "commit a request, which read and write the rows that an attempt of ours does: learner, paper and questions; attempt, "
+        "answers, standing, slots, visit, numbers, beacons and mistakes."
     )
     return "\n\n".join([method, machine(), beside_ceiling([("a whole attempt", ours, ceiling, 2.0)])])
 
@@ -89,8 +90,12 @@ def _drive(port: int, slug: str, tokens: list[str]) -> list[float]:
                     {"client_id": "bench"},
                 )
                 place = f"/api/v1/attempts/{attempt['id']}"
-                for number in range(1, QUESTIONS + 1):
-                    _timed(mine, connection, "PUT", f"{place}/answers/{number}", token, {"answer": None})
+                for question in attempt["questions"]:
+                    given = {"answer": _answer(question)}
+                    saved = _timed(
+                        mine, connection, "PUT", f"{place}/answers/{question['number']}", token, given
+                    )
+                    _require_kept(given, saved)
                 _timed(mine, connection, "POST", f"{place}/submit", token, {})
         except Exception as error:  # noqa: BLE001 - raised by the caller
             wrong.append(error)
@@ -106,6 +111,25 @@ def _drive(port: int, slug: str, tokens: list[str]) -> list[float]:
     if wrong:
         raise wrong[0]
     return times
+
+
+def _answer(question: dict[str, Any]) -> Any:
+    """Return an answer such as a learner gives: the first option, two of several, true, or a word a blank."""
+    names = [option["id"] for option in question["options"]]
+    match question["type"]:
+        case "single":
+            return names[0]
+        case "multiple":
+            return names[:2]
+        case "true_false":
+            return True
+        case _:
+            return ["存款保险"] * question["blanks"]
+
+
+def _require_kept(given: dict[str, Any], saved: dict[str, Any]) -> None:
+    if not saved["answer"]:
+        raise RuntimeError(f"{given} was not kept: {saved}")
 
 
 def _timed(times: list[float], *request: Any) -> Any:
