@@ -16,7 +16,7 @@ from edu_platform.library import pictures
 from edu_platform.library.kinds import Shown
 from edu_platform.quizzes import queries
 from edu_platform.quizzes.models import Paper
-from edu_platform.quizzes.operations.attempts import paper_rules
+from edu_platform.quizzes.operations.known import paper_rules
 from edu_platform.quizzes.operations.questions import known_questions, wholes
 from edu_platform.quizzes.rules import papers
 from edu_platform.quizzes.rules.papers import COUNTS_LABELS, QuizRules

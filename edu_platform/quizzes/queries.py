@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, case, cast, func, or_, select, update
 
 from edu_platform.people.models import Learner, LearnerKind, Purpose
 from edu_platform.people.queries import with_consent
@@ -95,6 +95,32 @@ def keys(ids: Collection[int]) -> Select[QuestionKey]:
 def own_attempt(learner_id: int, attempt_id: int) -> Select[Attempt]:
     """Select an attempt of this learner; somebody else's does not exist."""
     return select(Attempt).where(Attempt.id == attempt_id, Attempt.learner_id == learner_id)
+
+
+_OWN = Attempt.__table__.c
+ATTEMPT_TO_ANSWER = (
+    select(_OWN.paper_id, _OWN.piece_id, _OWN.state, _OWN.seed, _OWN.timed_out)
+    .where(
+        _OWN.id == bindparam("own_id"),
+        _OWN.learner_id == bindparam("own_learner_id"),
+        or_(_OWN.state == AttemptState.SUBMITTED, _OWN.ends_at.is_(None), _OWN.ends_at >= bindparam("at")),
+    )
+    .with_for_update()
+)
+"""A learner's own attempt, locked, unless its time is over at `at` and it waits to be submitted."""
+_ANSWERS = AttemptAnswer.metadata.tables["attempt_answer"]
+_PLACE = _ANSWERS.c
+_IS_AT = and_(_PLACE.attempt_id == bindparam("place_attempt_id"), _PLACE.number == bindparam("place_number"))
+ANSWER_AT = select(_PLACE.version_id, _PLACE.answer, _PLACE.saved_at, _PLACE.points, _PLACE.correct).where(
+    _IS_AT
+)
+"""One question of an attempt, and what was answered."""
+SAVE_ANSWER = (
+    update(_ANSWERS)
+    .where(_IS_AT)
+    .values({name: bindparam(name) for name in ("answer", "saved_at", "points", "correct")})
+)
+"""Writes what was answered there."""
 
 
 def own_attempts(learner_id: int, piece_id: int) -> Select[Attempt]:

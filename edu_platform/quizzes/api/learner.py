@@ -109,16 +109,13 @@ def get_attempt(attempt_id: int) -> Any:
 @attempts.response(200, QuestionView)
 def save_answer(given: dict[str, Any], attempt_id: int, number: int) -> Any:
     """Save an answer; where the quiz says so, it is judged at once and cannot change."""
-    at = now()
+    at, learner_id = now(), guards.current_learner().id
     with writing() as session:
-        kept = operations.save_answer(
-            session, guards.current_learner().id, attempt_id, number, given["answer"], at=at
-        )
-        shown = None if kept.late else operations.shown_answer(session, kept.attempt, number)
-    if shown is None:
+        saved = operations.save_answer(session, learner_id, attempt_id, number, given["answer"], at=at)
+    if saved is None:
         # refused only now, so that the submission of what was saved in time stands
         raise TimeOver("答题时间已到，已按之前保存的答案交卷。")
-    return shown
+    return operations.shown_answer(saved)
 
 
 @attempts.post(f"{_ATTEMPT}/submit")
@@ -126,9 +123,9 @@ def save_answer(given: dict[str, Any], attempt_id: int, number: int) -> Any:
 @attempts.response(200, AttemptView)
 def submit_attempt(attempt_id: int) -> Any:
     """Submit an attempt; doing it again gives the same result."""
-    at = now()
+    at, learner_id = now(), guards.current_learner().id
     with writing() as session:
-        attempt = operations.own_attempt(session, guards.current_learner().id, attempt_id)
+        attempt = operations.own_attempt(session, learner_id, attempt_id)
         attempt = operations.submit(session, attempt, at=at)
         return operations.shown_result(session, attempt, at=at)
 

@@ -26,20 +26,16 @@ from edu_platform.quizzes.models import (
     AttemptAnswer,
     AttemptState,
     Paper,
-    QuestionVersion,
     Standing,
 )
+from edu_platform.quizzes.operations import known
 from edu_platform.quizzes.operations.claims import TOTAL, lock_standing, take_slot
 from edu_platform.quizzes.operations.mistakes import clear, note_outcomes
-from edu_platform.quizzes.operations.questions import keys_of
-from edu_platform.quizzes.rules import chance, papers, questions, times
+from edu_platform.quizzes.rules import chance, questions, times
 from edu_platform.quizzes.rules.papers import Counts, QuizRules
 from edu_platform.quizzes.rules.questions import QuestionType
 from edu_platform.quizzes.rules.reveal import Reveal, may_see_score
 from edu_platform.quizzes.rules.wire import decode
-
-PRACTICE = QuizRules(reveal=Reveal.AFTER_EACH)
-"""What practice on one's own mistakes holds to: every verdict at once, no limit of any kind."""
 
 
 @dataclass(frozen=True)
@@ -51,25 +47,18 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What saving an answer did: `late` when the time was over and the attempt has been submitted instead."""
+class Answered:
+    """One question of an attempt as saving left it; `chosen` is the answer in clear, points None while it may change."""
 
-    attempt: Attempt
-    late: bool
-
-
-def rules_of(session: Session, attempt: Attempt) -> QuizRules:
-    """Return the rules that an attempt began under."""
-    if attempt.paper_id is None:
-        return PRACTICE
-    return paper_rules(session.get_one(Paper, attempt.paper_id))
-
-
-def paper_rules(paper: Paper) -> QuizRules:
-    """Return the rules of a published paper."""
-    rules, errors = papers.parse(paper.body)
-    assert rules is not None, errors  # `check` let it through, and a body never changes
-    return rules
+    seed: bytes
+    number: int
+    content: Mapping[str, Any]
+    rules: QuizRules
+    chosen: Any
+    saved_at: datetime | None
+    points: int | None
+    correct: bool | None
+    key: Mapping[str, Any] | None = None
 
 
 def open_paper(session: Session, slug: str, at: datetime) -> Paper:
@@ -109,7 +98,7 @@ def start_attempt(
     current = session.scalar(queries.running(learner.id, paper.piece_id))
     if current is not None and submit_if_over(session, current, at=at).state is AttemptState.IN_PROGRESS:
         return Started(current, is_new=False)
-    rules = paper_rules(paper)
+    rules = known.rules_by_paper(session, paper.id)
     _require_open(rules, at)
     _take_slots(session, learner.id, paper.piece_id, rules, at)
     elderly = learner.elder_mode if elder is None else elder
@@ -136,7 +125,7 @@ def start_practice(
     return _make(
         session,
         learner,
-        rules=PRACTICE,
+        rules=known.PRACTICE,
         paper=None,
         client_id=client_id,
         elder=True,
@@ -230,42 +219,57 @@ def submit_if_over(session: Session, attempt: Attempt, *, at: datetime) -> Attem
 
 def save_answer(
     session: Session, learner_id: int, attempt_id: int, number: int, answer: Any, *, at: datetime
-) -> Kept:
+) -> Answered | None:
     """Save an answer (None clears it). Where verdicts come at once, a given answer is judged and frozen.
 
-    After the end nothing is saved and the attempt is submitted: `late`, for the caller to refuse once that is
+    After the end nothing is saved and the attempt is submitted: None, for the caller to refuse once that is
     committed. Saving a frozen answer again as it was changes nothing. Raise `NotFound`, `Invalid`,
     `AlreadySubmitted` or `AnswerFrozen`.
     """
-    attempt = own_attempt(session, learner_id, attempt_id)
-    if is_over(attempt, at):
-        return Kept(submit(session, attempt, at=at), late=True)
-    attempt = _locked(session, attempt.id)
+    # The busiest write: rows without objects, and only what is needed of them.
+    connection = session.connection()
+    wanted = {"own_id": attempt_id, "own_learner_id": learner_id, "at": at}
+    attempt = connection.execute(queries.ATTEMPT_TO_ANSWER, wanted).first()
+    if (
+        attempt is None
+    ):  # not theirs, or over: whoever submits locks the standing first, so it is not locked yet
+        over = submit_if_over(session, own_attempt(session, learner_id, attempt_id), at=at)
+        if over.state is AttemptState.IN_PROGRESS:
+            raise NotFound("没有这次答题。")  # it became theirs only now
+        return None
     if attempt.state is AttemptState.SUBMITTED:
         if attempt.timed_out:
-            return Kept(attempt, late=True)
+            return None
         raise AlreadySubmitted("已经交卷，不能再改答案。")
-    row = session.get(AttemptAnswer, (attempt.id, number), populate_existing=True)
+    place = {"place_attempt_id": attempt_id, "place_number": number}
+    row = connection.execute(queries.ANSWER_AT, place).first()
     if row is None:
         raise NotFound("这次答题没有这一题。")
-    version = session.get_one(QuestionVersion, row.version_id)
-    chosen = decode(version.content, attempt.seed, number, answer)
+    version = known.versions_by_id(session, [row.version_id])[row.version_id]
+    content, rules = version.content, known.rules_by_paper(session, attempt.paper_id)
+    chosen = decode(content, attempt.seed, number, answer)
     canonical = None if chosen is None else orjson.dumps(chosen).decode()
-    typed = version.content["type"] == QuestionType.FILL_IN
-    if row.is_frozen:
+    typed = content["type"] == QuestionType.FILL_IN
+    at_once = rules.reveal is Reveal.AFTER_EACH and canonical is not None
+    key = known.keys_by_id(session, [version.id])[version.id] if at_once else None
+    if row.points is not None:
         if canonical != (open_text(session, row.answer) if typed and row.answer else row.answer):
             raise AnswerFrozen("这道题已经判过，不能再改。")
-        return Kept(attempt, late=False)
+        return Answered(
+            attempt.seed, number, content, rules, chosen, row.saved_at, row.points, row.correct, key
+        )
     # What is chosen is statistics; what is typed may be anything, a telephone number for one.
-    row.answer = seal_text(session, learner_id, canonical) if typed and canonical else canonical
-    row.saved_at = None if canonical is None else at
-    rules = rules_of(session, attempt)
-    if rules.reveal is Reveal.AFTER_EACH and canonical is not None:
-        _judge(session, row, version.content, keys_of(session, [version.id])[version.id], rules)
-        if row.correct and attempt.is_practice:
-            clear(session, learner_id, version.question_id)
-    session.flush()
-    return Kept(attempt, late=False)
+    kept = seal_text(session, learner_id, canonical) if typed and canonical else canonical
+    saved_at = None if canonical is None else at
+    points, correct = None, None
+    if key is not None:
+        verdict = questions.score(content, key, chosen, points=rules.points, partial=rules.partial_credit)
+        points, correct = verdict.points, verdict.correct
+    values = {"answer": kept, "saved_at": saved_at, "points": points, "correct": correct}
+    connection.execute(queries.SAVE_ANSWER, {**place, **values})
+    if correct and attempt.piece_id is None:
+        clear(session, learner_id, version.question_id)
+    return Answered(attempt.seed, number, content, rules, chosen, saved_at, points, correct, key)
 
 
 def submit(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:
@@ -279,10 +283,10 @@ def submit(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:
     attempt = _locked(session, attempt.id)
     if attempt.state is AttemptState.SUBMITTED:
         return attempt
-    rules = rules_of(session, attempt)
+    rules = known.rules_of(session, attempt)
     rows = list(session.scalars(queries.answers(attempt.id).execution_options(populate_existing=True)))
-    contents = {v.id: v for v in session.scalars(queries.versions({row.version_id for row in rows}))}
-    keys = keys_of(session, contents.keys())
+    contents = known.versions_by_id(session, {row.version_id for row in rows})
+    keys = known.keys_by_id(session, contents.keys())
     for row in rows:
         if not row.is_frozen:
             _judge(session, row, contents[row.version_id].content, keys[row.version_id], rules)

@@ -15,7 +15,7 @@ from edu_platform.people.operations import has_consent
 from edu_platform.people.rules import pseudonym
 from edu_platform.quizzes import queries
 from edu_platform.quizzes.models import Paper, Standing
-from edu_platform.quizzes.operations.attempts import paper_rules
+from edu_platform.quizzes.operations.known import paper_rules
 from edu_platform.quizzes.rules.papers import COUNTS_LABELS
 from edu_platform.quizzes.rules.reveal import may_see_score
 

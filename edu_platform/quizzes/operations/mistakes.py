@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from edu_platform.library.models import Piece
 from edu_platform.people.operations import open_text
 from edu_platform.quizzes import queries
-from edu_platform.quizzes.models import Attempt, AttemptAnswer, Mistake, Question, QuestionVersion, Standing
+from edu_platform.quizzes.models import Attempt, AttemptAnswer, Mistake, Question, Standing
 from edu_platform.quizzes.operations.claims import claim
+from edu_platform.quizzes.operations.known import Version
 from edu_platform.quizzes.operations.questions import keys_of
 from edu_platform.quizzes.rules.papers import QuizRules
 from edu_platform.quizzes.rules.questions import QuestionType
@@ -27,7 +28,7 @@ def note_outcomes(
     attempt: Attempt,
     rows: Sequence[AttemptAnswer],
     *,
-    versions: Mapping[int, QuestionVersion],
+    versions: Mapping[int, Version],
     rules: QuizRules,
     standing: Standing | None,
     at: datetime,

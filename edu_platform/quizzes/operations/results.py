@@ -22,9 +22,9 @@ from edu_platform.library.models import Piece
 from edu_platform.people.operations import open_text
 from edu_platform.quizzes import queries
 from edu_platform.quizzes.errors import NotSubmitted
-from edu_platform.quizzes.models import Attempt, AttemptAnswer, AttemptState, QuestionVersion, Standing
-from edu_platform.quizzes.operations.attempts import rules_of
-from edu_platform.quizzes.operations.questions import keys_of
+from edu_platform.quizzes.models import Attempt, AttemptState, Standing
+from edu_platform.quizzes.operations import known
+from edu_platform.quizzes.operations.attempts import Answered
 from edu_platform.quizzes.rules import chance, times
 from edu_platform.quizzes.rules.papers import QuizRules
 from edu_platform.quizzes.rules.questions import QuestionType
@@ -99,7 +99,7 @@ class ShownAttempt:
 
 def shown_attempt(session: Session, attempt: Attempt, *, at: datetime, whole: bool = True) -> ShownAttempt:
     """Return what the attempt's learner may see of it at `at`; without its questions where not `whole`."""
-    rules = rules_of(session, attempt)
+    rules = known.rules_of(session, attempt)
     submitted = attempt.state is AttemptState.SUBMITTED
     scored = may_see_score(rules.reveal, submitted=submitted, closes_at=rules.closes_at, at=at)
     told = may_see_answers(
@@ -139,11 +139,10 @@ def shown_result(session: Session, attempt: Attempt, *, at: datetime) -> ShownAt
     return shown_attempt(session, attempt, at=at)
 
 
-def shown_answer(session: Session, attempt: Attempt, number: int) -> ShownQuestion:
-    """Return one question of an attempt in progress, with its verdict where that comes at once."""
-    rules = rules_of(session, attempt)
-    rows = [row for row in session.scalars(queries.answers(attempt.id)) if row.number == number]
-    return _questions(session, attempt, rules, told=False, rows=rows)[0]
+def shown_answer(answered: Answered) -> ShownQuestion:
+    """Return the question whose answer has been saved, with its verdict where that comes at once."""
+    told = may_see_answer(answered.rules.reveal, frozen=answered.points is not None)
+    return _question(answered, key=answered.key if told else None)
 
 
 def quiz_of(session: Session, slug: str) -> Piece:
@@ -175,68 +174,57 @@ def _questions(
     rules: QuizRules,
     *,
     told: bool,
-    rows: Sequence[AttemptAnswer] | None = None,
 ) -> list[ShownQuestion]:
-    if rows is None:
-        rows = session.scalars(queries.answers(attempt.id)).all()
-    versions = {v.id: v for v in session.scalars(queries.versions({row.version_id for row in rows}))}
+    rows = session.scalars(queries.answers(attempt.id)).all()
+    versions = known.versions_by_id(session, {row.version_id for row in rows})
     open_rows = [row for row in rows if told or may_see_answer(rules.reveal, frozen=row.is_frozen)]
-    keys = keys_of(session, {row.version_id for row in open_rows}) if open_rows else {}
+    keys = known.keys_by_id(session, {row.version_id for row in open_rows}) if open_rows else {}
     visible = {row.number for row in open_rows}
     return [
         _question(
-            session,
-            attempt,
-            row,
-            versions[row.version_id],
-            rules,
+            Answered(
+                attempt.seed,
+                row.number,
+                versions[row.version_id].content,
+                rules,
+                None if row.answer is None else orjson.loads(open_text(session, row.answer)),
+                row.saved_at,
+                row.points,
+                row.correct,
+            ),
             key=keys[row.version_id] if row.number in visible else None,
         )
         for row in rows
     ]
 
 
-def _question(
-    session: Session,
-    attempt: Attempt,
-    row: AttemptAnswer,
-    version: QuestionVersion,
-    rules: QuizRules,
-    *,
-    key: Mapping[str, Any] | None,
-) -> ShownQuestion:
-    content, texts = version.content, version.content["options"]
-    order = chance.option_order(attempt.seed, row.number, len(texts), shuffle=rules.shuffle_options)
-    answer = None if row.answer is None else orjson.loads(open_text(session, row.answer))
+def _question(shown: Answered, *, key: Mapping[str, Any] | None) -> ShownQuestion:
+    content, rules, texts = shown.content, shown.rules, shown.content["options"]
+    order = chance.option_order(shown.seed, shown.number, len(texts), shuffle=rules.shuffle_options)
     return ShownQuestion(
-        number=row.number,
+        number=shown.number,
         type=QuestionType(content["type"]),
         stem=content["stem"],
-        options=[ShownOption(chance.option_id(attempt.seed, row.number, i), texts[i]) for i in order],
+        options=[ShownOption(chance.option_id(shown.seed, shown.number, i), texts[i]) for i in order],
         blanks=content["blanks"],
         points=rules.points,
-        answer=encode(content, attempt.seed, row.number, answer),
-        saved_at=row.saved_at,
-        verdict=None if key is None else _verdict(attempt, row, content, key, rules),
+        answer=encode(content, shown.seed, shown.number, shown.chosen),
+        saved_at=shown.saved_at,
+        verdict=None if key is None else _verdict(shown, key),
     )
 
 
-def _verdict(
-    attempt: Attempt,
-    row: AttemptAnswer,
-    content: Mapping[str, Any],
-    key: Mapping[str, Any],
-    rules: QuizRules,
-) -> ShownVerdict:
+def _verdict(shown: Answered, key: Mapping[str, Any]) -> ShownVerdict:
+    content = shown.content
     fill_in = content["type"] == QuestionType.FILL_IN
     return ShownVerdict(
-        correct=bool(row.correct),
-        points=row.points or 0,
-        max_points=rules.points,
-        right_answer=key["correct"] if fill_in else encode(content, attempt.seed, row.number, key["correct"]),
+        correct=bool(shown.correct),
+        points=shown.points or 0,
+        max_points=shown.rules.points,
+        right_answer=key["correct"] if fill_in else encode(content, shown.seed, shown.number, key["correct"]),
         explanation=key["explanation"],
         notes=[
-            {"id": chance.option_id(attempt.seed, row.number, index), "text": why}
+            {"id": chance.option_id(shown.seed, shown.number, index), "text": why}
             for index, why in enumerate(key["whys"])
             if why
         ],
