@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from edu_platform.config.settings import Settings
 from edu_platform.core.commits import run_afterwards
+from edu_platform.core.driver import is_of_the_file
 from edu_platform.core.errors import Conflict
 from edu_platform.core.gate import gate_of
 from edu_platform.core.models import Base
@@ -26,7 +27,6 @@ db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 
 # The WAL-reset bug: fixed in 3.51.3, and in 3.50.7 and 3.44.6 of the older lines.
 _SAFE_SQLITE = (3, 51, 3)
-_FILE_TROUBLES = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_NOTADB")
 _PRAGMAS = ("busy_timeout=10000", "foreign_keys=ON", "synchronous=FULL", "secure_delete=ON")
 
 
@@ -67,9 +67,7 @@ def prepare(engine: Engine, *, threads: int) -> None:
 
     @event.listens_for(engine, "handle_error")
     def _open_anew(context: ExceptionContext) -> None:
-        # Whatever became of the file or its disk: once it is mended, a connection opened before would not know.
-        name = getattr(context.original_exception, "sqlite_errorname", None) or ""
-        if name.startswith(_FILE_TROUBLES):
+        if is_of_the_file(context.original_exception):
             context.is_disconnect = True
 
     @event.listens_for(engine, "begin")

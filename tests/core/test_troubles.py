@@ -7,10 +7,11 @@ import time
 import pysqlite3
 import pytest
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from edu_platform.core import gate as gates
+from edu_platform.core.driver import Driver
 from edu_platform.core.errors import NoSpace, NotNow
 from edu_platform.core.gate import Gate
 from edu_platform.core.troubles import refusal_of
@@ -30,6 +31,32 @@ def trouble(engine, *statements):
         for statement in statements:
             connection.exec_driver_sql(statement)
     return raised.value
+
+
+def test_the_drivers_own_statements_fail_as_sqlalchemys_do_and_quote_nothing(file):
+    with file.begin() as connection:
+        connection.exec_driver_sql("CREATE UNIQUE INDEX once ON t (x)")
+        assert Driver(connection).many("INSERT INTO t VALUES (?)", [("secret",), ("other",)]) == 2
+        assert Driver(connection).rows("SELECT x FROM t ORDER BY x DESC LIMIT ?", (1,)) == [("secret",)]
+    with pytest.raises(IntegrityError) as clash, file.begin() as connection:
+        Driver(connection).many("INSERT INTO t VALUES (?)", [("new",), ("secret",)])
+    assert "'secret'" not in str(clash.value)
+    with pytest.raises(DBAPIError) as full, file.begin() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 3")
+        Driver(connection).rows("INSERT INTO t VALUES (zeroblob(?)) RETURNING 1", (1_000_000,))
+    assert type(refusal_of(full.value)) is NoSpace
+    with file.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one() == 2, "rolled back"
+
+
+def test_a_connection_that_met_a_read_only_file_is_given_up(file):
+    with pytest.raises(DBAPIError) as met, file.connect() as connection, connection.begin():
+        connection.exec_driver_sql("PRAGMA query_only = 1")
+        Driver(connection).many("INSERT INTO t VALUES (?)", [(1,)])
+    assert type(refusal_of(met.value)) is NotNow
+    assert met.value.connection_invalidated
+    with file.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO t VALUES (1)")  # a new one, without the pragma
 
 
 def test_a_real_full_database_is_no_space(file):

@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 from edu_platform.campaigns.operations.attribution import version_text
 from edu_platform.campaigns.queries import versions
 from edu_platform.core.clock import ZONE
+from edu_platform.core.driver import Driver
 from edu_platform.core.vocabulary import Action, Channel, DeclaredAudience
 from edu_platform.reach.models import NUMBERS, Scope, Suspicion, moment_of
 from edu_platform.reach.rules.intake import Pace
@@ -42,7 +43,8 @@ _INSERT = (
 
 
 _INSERT_NEW = f"{_INSERT} ON CONFLICT (number, beacon_id) DO NOTHING"
-_VERSIONS = versions()
+# As text, since it is asked with every commit.
+_VERSIONS = str(versions().compile(compile_kwargs={"literal_binds": True}))
 # A learner's words as they lie in their row, and as the log has them.
 _AUDIENCES = {word.value: number for word, number in NUMBERS[DeclaredAudience].items()}
 _CHANNELS = {word.value: number for word, number in NUMBERS[Channel].items()}
@@ -333,21 +335,24 @@ class _Sql:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.sqlite = connection.dialect.name == "sqlite"
+        self._driver = Driver(connection) if self.sqlite else None
 
     def begin_append(self) -> None:
         if not self.sqlite:
             self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({APPEND_LOCK})")
 
-    def _run(self, statement: str, parameters: tuple[Any, ...] = ()) -> Any:
-        text = statement if self.sqlite else statement.replace("?", "%s")
-        return self.connection.exec_driver_sql(text, parameters)
+    def _run(self, statement: str, parameters: tuple[Any, ...] = ()) -> Sequence[Any]:
+        if self._driver is not None:
+            return self._driver.rows(statement, parameters)
+        return self.connection.exec_driver_sql(statement.replace("?", "%s"), parameters).fetchall()
 
     def many(self, statement: str, rows: list[tuple[Any, ...]]) -> int:
-        text = statement if self.sqlite else statement.replace("?", "%s")
-        return self.connection.exec_driver_sql(text, rows).rowcount
+        if self._driver is not None:
+            return self._driver.many(statement, rows)
+        return self.connection.exec_driver_sql(statement.replace("?", "%s"), rows).rowcount
 
     def version(self) -> str:
-        return version_text(*self.connection.execute(_VERSIONS).one())
+        return version_text(*self._run(_VERSIONS)[0])
 
     def senders(self, learner_ids: Sequence[int]) -> dict[int, _Sender]:
         """Return those of these learners that still are."""
@@ -361,7 +366,7 @@ class _Sql:
         }
 
     def number(self, statement: str) -> int:
-        return int(self._run(statement).scalar_one())
+        return int(self._run(statement)[0][0])
 
     def _any(self, column: str) -> str:
         return f"{column} {_AMONG_SQLITE if self.sqlite else '= ANY(?)'}"
@@ -382,20 +387,20 @@ class _Sql:
         there = self._run(
             f"SELECT 1 FROM learner WHERE id = ? AND erased_at IS NULL AND merged_into_id IS NULL{lock}",  # noqa: S608
             (learner_id,),
-        ).first()
-        if there is None:
+        )
+        if not there:
             return None
         number = self._run(
             "INSERT INTO person_number (pace_minute, pace_in_minute, pace_day, pace_in_day)"
             " VALUES (0, 0, 0, 0) RETURNING number"
-        ).scalar_one()
+        )[0][0]
         made = self._run(
             "INSERT INTO learner_number (learner_id, number) VALUES (?, ?)"
             " ON CONFLICT DO NOTHING RETURNING number",
             (learner_id, number),
-        ).first()
-        if made is not None:
-            return int(made[0])
+        )
+        if made:
+            return int(made[0][0])
         return self.numbers_of([learner_id])[learner_id]  # somebody else was first; theirs holds
 
     def person_rows(self, numbers: Sequence[int]) -> list[Any]:
@@ -408,7 +413,7 @@ class _Sql:
                 "SELECT number, same_as, pace_minute, pace_in_minute, pace_day, pace_in_day FROM person_number"  # noqa: S608
                 f" WHERE {self._any('number')} OR {self._any('same_as')} ORDER BY number{lock}",
                 (some, some),
-            ).all()
+            )
         return rows
 
     def known(self, family: Sequence[int], ids: Sequence[str]) -> set[str]:
