@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import day_end, local_day, now
+from edu_platform.core.direct import Direct
 from edu_platform.core.errors import NotFound, NotNow
 from edu_platform.core.paging import decode_cursor, encode_cursor
 from edu_platform.core.vocabulary import Audience, Right
@@ -504,9 +505,17 @@ def pieces(connection: Connection, at: datetime, wanted: Wanted) -> bytes:
     if wanted.q is not None:
         return _found(connection, at, wanted, filters)
     keys = _keys(wanted)
-    chosen = queries.listed(frozenset(filters), wanted.sort, after=keys is not None)
-    rows = connection.execute(chosen, {"at": at, "most": wanted.limit + 1, **filters, **(keys or {})}).all()
-    return _list([row.card for row in rows[: wanted.limit]], _cursor(rows, wanted))
+    chosen = _listed(frozenset(filters), wanted.sort, after=keys is not None)
+    rows = chosen.rows(connection, {"at": at, "most": wanted.limit + 1, **filters, **(keys or {})})
+    return _list([card for card, _, _ in rows[: wanted.limit]], _cursor(rows, wanted))
+
+
+@lru_cache
+def _listed(filters: frozenset[str], sort: str | None, *, after: bool) -> Direct:
+    return Direct(queries.listed(filters, sort, after=after))
+
+
+_PAGE = Direct(queries.page())
 
 
 def _keys(wanted: Wanted) -> dict[str, Any] | None:
@@ -521,11 +530,12 @@ def _cursor(rows: Sequence[Any], wanted: Wanted) -> str | None:
     """Return the cursor of the next page: it names the last row of this one, when there is one more."""
     if len(rows) <= wanted.limit:
         return None
-    last = rows[wanted.limit - 1]
-    first = datetime.fromisoformat(last.first) if isinstance(last.first, str) else last.first
+    _, piece_id, first, *_ = rows[wanted.limit - 1]
+    if isinstance(first, str):
+        first = datetime.fromisoformat(first)
     if isinstance(first, datetime):
         first = first.replace(tzinfo=UTC)
-    return encode_cursor(first, last.piece_id)
+    return encode_cursor(first, piece_id)
 
 
 def _found(connection: Connection, at: datetime, wanted: Wanted, filters: dict[str, Any]) -> bytes:
@@ -580,10 +590,11 @@ def _list(items: Iterable[bytes], cursor: str | None) -> bytes:
 
 def page(connection: Connection, at: datetime, slug: str) -> Answer:
     """Return a piece's page as it was rendered; NotFound unless it is visible."""
-    row = connection.execute(queries.page(), {"at": at, "slug": slug}).first()
-    if row is None:
+    rows = _PAGE.rows(connection, {"at": at, "slug": slug})
+    if not rows:
         raise NotFound("没有这个内容。")
-    return Answer(row.page, row.etag, row.page_gzip, row.etag_gzip)
+    [(body, zipped, etag, etag_gzip)] = rows
+    return Answer(body, etag, zipped, etag_gzip)
 
 
 def related(session: Session, at: datetime, slug: str) -> bytes:

@@ -182,12 +182,10 @@ def addressed() -> Executable:
     return select(EntryAudience.entry_id, type_coerce(EntryAudience.audience, String))
 
 
-@lru_cache
-def cards_of() -> Executable:
-    """Return the statement of the cards of those entries among `ids` that are seen at `at`."""
-    chosen = visible(cast("Any", bindparam("at"))).where(
-        CatalogueEntry.id.in_(bindparam("ids", expanding=True))
-    )
+def cards_of(most: int) -> Executable:
+    """Return the statement of the cards of those entries that are seen at `at`, among `id_0`, `id_1`, … (None: no entry)."""
+    named: list[Any] = [bindparam(f"id_{number}") for number in range(most)]
+    chosen = visible(cast("Any", bindparam("at"))).where(CatalogueEntry.id.in_(named))
     return chosen.with_only_columns(CatalogueEntry.id, CatalogueEntry.card)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from edu_platform.core.clock import frozen
 from edu_platform.core.db import db, writing
+from edu_platform.core.direct import Direct
 from edu_platform.factory.app import create_app
 from edu_platform.library import catalogue, operations
 from edu_platform.library.catalogue import Catalogue, Fresh, Wanted
@@ -394,10 +395,18 @@ class counted:  # noqa: N801 - reads as a phrase
 
     def __enter__(self):
         event.listen(self.engine, "before_cursor_execute", self._note)
+        self._rows = Direct.rows
+
+        def rows(direct, *given):
+            self.statements.append(str(direct._statement))
+            return self._rows(direct, *given)
+
+        Direct.rows = rows
         return self.statements
 
     def __exit__(self, *_):
         event.remove(self.engine, "before_cursor_execute", self._note)
+        Direct.rows = self._rows
 
 
 @pytest.mark.parametrize("wanted", [Wanted(), Wanted(sort="most_read"), Wanted(q="正文"), Wanted(limit=2)])

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any
 
 import orjson
@@ -22,11 +22,14 @@ from edu_platform.campaigns import queries
 from edu_platform.campaigns.models import Campaign
 from edu_platform.campaigns.operations.public import shown
 from edu_platform.core.clock import local_day
+from edu_platform.core.direct import Direct
 from edu_platform.core.vocabulary import Audience
 from edu_platform.library import queries as library
 
 MOST_PICKS = 6
 MOST_NEW = 6
+_IDS = [f"id_{number}" for number in range(MOST_PICKS + MOST_NEW + 1)]
+_CARDS = Direct(library.cards_of(len(_IDS)))
 
 
 @dataclass(eq=False)
@@ -122,9 +125,8 @@ def home(
     """Return the home feed of an audience (None: everybody) as JSON."""
     mine, running = seen.chosen[audience], _for(seen.running, audience)
     ids = {*mine.picks, *mine.newest, *mine.daily_quiz}
-    cards: dict[int, bytes] = {}
-    if ids:
-        cards = dict(connection.execute(library.cards_of(), {"at": at, "ids": list(ids)}).all())
+    named = dict(zip_longest(_IDS, ids))
+    cards: dict[int, bytes] = dict(_CARDS.rows(connection, {"at": at, **named}))
     elder = audience is Audience.ELDERLY
     opening = orjson.dumps(
         {
