@@ -29,6 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _ACTOR = "edu.actor"
+_LEARNER_ID = "edu.learner_id"
 
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "learner": {
@@ -67,7 +68,6 @@ def identified(view: Callable[P, R]) -> Callable[P, R]:
     """Let in signed-in learners only; a visitor is told to sign in."""
 
     def require() -> None:
-        _require_learner()
         if not current_learner().is_identified:
             raise SignInNeeded("请先登录，访客不能使用此功能。")
 
@@ -135,21 +135,52 @@ def bearer_token() -> str | None:
     return token
 
 
+def current_learner_id() -> int:
+    """Return the id of the learner behind the request's token, who is let in just as by `current_learner`.
+
+    It costs a third of what the whole learner does: for views that need no more.
+    """
+    environ = request.environ
+    if _ACTOR in environ:
+        return current_learner().id
+    if _LEARNER_ID not in environ:
+        token = bearer_token()
+        if token is None or token.startswith(rules.STAFF_PREFIX):
+            return current_learner().id  # refuses, in its words
+        learner_id, generation = _signed(token)
+        present = (
+            reading().connection().execute(queries.PRESENT_GENERATION, {"present_id": learner_id}).scalar()
+        )
+        if present != generation:
+            raise _revoked()
+        environ[_LEARNER_ID] = learner_id
+        g.actor_key = f"learner:{learner_id}"
+    found: int = environ[_LEARNER_ID]
+    return found
+
+
 def learner_of(token: str) -> Learner:
     """Return the learner whose token this is; raise `TokenRefused` with the code that says why not."""
+    learner_id, generation = _signed(token)
+    found = reading().get(Learner, learner_id)
+    if found is None or found.is_gone or found.generation != generation:
+        raise _revoked()
+    return found
+
+
+def _signed(token: str) -> tuple[int, int]:
+    """Return the (learner id, generation) that a token was signed for; raise `TokenRefused`."""
     settings: Settings = current_app.config["EDU"]
     try:
-        learner_id, generation = rules.read_token(
-            settings.secret_keys, token, lasts=timedelta(days=settings.session_days)
-        )
+        return rules.read_token(settings.secret_keys, token, lasts=timedelta(days=settings.session_days))
     except rules.TokenExpired as old:
         raise TokenRefused("登录已过期，请重新登录。", code="token_expired") from old
     except rules.TokenBroken as bad:
         raise TokenRefused("登录凭证无效，请重新登录。") from bad
-    found = reading().get(Learner, learner_id)
-    if found is None or found.is_gone or found.generation != generation:
-        raise TokenRefused("登录已失效，请重新登录。", code="token_revoked")
-    return found
+
+
+def _revoked() -> TokenRefused:
+    return TokenRefused("登录已失效，请重新登录。", code="token_revoked")
 
 
 def _staff_of(token: str) -> Staff:
@@ -158,7 +189,7 @@ def _staff_of(token: str) -> Staff:
         raise TokenRefused("登录凭证无效，请重新登录。")
     kept, found = row
     if kept.revoked_at is not None or not found.active:
-        raise TokenRefused("登录已失效，请重新登录。", code="token_revoked")
+        raise _revoked()
     if kept.expires_at <= now():
         raise TokenRefused("登录已过期，请重新登录。", code="token_expired")
     return found
@@ -180,7 +211,7 @@ def _actor() -> Learner | Staff | None:
 
 
 def _require_learner() -> None:
-    current_learner()
+    current_learner_id()
 
 
 def _guarded(view: Callable[P, R], guard: Guard, require: Callable[[], None]) -> Callable[P, R]:

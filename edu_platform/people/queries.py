@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from edu_platform.core.vocabulary import Role
 from edu_platform.people.models import (
@@ -18,6 +18,12 @@ from edu_platform.people.models import (
     StaffRole,
     StaffToken,
 )
+
+_LEARNER = Learner.__table__.c
+PRESENT_GENERATION = select(_LEARNER.generation).where(
+    _LEARNER.id == bindparam("present_id"), _LEARNER.erased_at.is_(None), _LEARNER.merged_into_id.is_(None)
+)
+"""The generation of the tokens of a learner who is not gone."""
 
 
 def by_openid(hashes: Sequence[bytes]) -> Select[Learner]:

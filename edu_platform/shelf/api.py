@@ -53,7 +53,7 @@ def list_progress(wanted: dict[str, Any]) -> Response:
 def get_progress(slug: str) -> dict[str, Any]:
     """Return where the learner stopped in a piece."""
     piece = published_piece(reading(), slug)
-    row = reading().scalar(queries.progress_of(guards.current_learner().id, piece.id))
+    row = reading().scalar(queries.progress_of(guards.current_learner_id(), piece.id))
     return _progress(slug, row)
 
 
@@ -84,7 +84,7 @@ def report_progress(body: dict[str, Any], slug: str) -> dict[str, Any]:
 @favourites.response(200, FavouriteList)
 def list_favourites(wanted: dict[str, Any]) -> Response:
     """List the favourites as cards, the last one kept first."""
-    found = queries.favourites(guards.current_learner().id, now(), _after(wanted))
+    found = queries.favourites(guards.current_learner_id(), now(), _after(wanted))
     return _page(
         found,
         wanted["limit"],
@@ -99,7 +99,7 @@ def list_favourites(wanted: dict[str, Any]) -> Response:
 def get_favourite(slug: str) -> dict[str, Any]:
     """Say whether a piece is among the favourites."""
     piece = published_piece(reading(), slug)
-    row = reading().scalar(queries.favourite_of(guards.current_learner().id, piece.id))
+    row = reading().scalar(queries.favourite_of(guards.current_learner_id(), piece.id))
     return _favourite(slug, row)
 
 
@@ -130,7 +130,7 @@ def drop_favourite(slug: str) -> None:
 @history.response(200, VisitList)
 def list_history(wanted: dict[str, Any]) -> Response:
     """List the pieces opened, the last one first."""
-    found = queries.visits(guards.current_learner().id, now(), _after(wanted))
+    found = queries.visits(guards.current_learner_id(), now(), _after(wanted))
     return _page(
         found,
         wanted["limit"],

@@ -38,7 +38,7 @@ _ATTEMPT = "/<int(max=9223372036854775807):attempt_id>"
 
 def _touched(attempt_id: int, at: datetime) -> Attempt:
     """Return the learner's own attempt; one whose time is over is submitted first."""
-    learner_id = guards.current_learner().id
+    learner_id = guards.current_learner_id()
     attempt = operations.own_attempt(reading(), learner_id, attempt_id)
     if operations.is_over(attempt, at):
         with writing() as session:
@@ -70,7 +70,7 @@ def list_attempts(wanted: dict[str, Any], slug: str) -> Page[Any]:
     """List one's own attempts at a quiz, newest first."""
     session, at = reading(), now()
     piece = operations.quiz_of(session, slug)
-    own = queries.own_attempts(guards.current_learner().id, piece.id)
+    own = queries.own_attempts(guards.current_learner_id(), piece.id)
     if wanted["cursor"]:
         own = own.where(Attempt.id < decode_cursor(wanted["cursor"], int)[0])
     limit = wanted["limit"]
@@ -109,7 +109,7 @@ def get_attempt(attempt_id: int) -> Any:
 @attempts.response(200, QuestionView)
 def save_answer(given: dict[str, Any], attempt_id: int, number: int) -> Any:
     """Save an answer; where the quiz says so, it is judged at once and cannot change."""
-    at, learner_id = now(), guards.current_learner().id
+    at, learner_id = now(), guards.current_learner_id()
     with writing() as session:
         saved = operations.save_answer(session, learner_id, attempt_id, number, given["answer"], at=at)
     if saved is None:
@@ -123,7 +123,7 @@ def save_answer(given: dict[str, Any], attempt_id: int, number: int) -> Any:
 @attempts.response(200, AttemptView)
 def submit_attempt(attempt_id: int) -> Any:
     """Submit an attempt; doing it again gives the same result."""
-    at, learner_id = now(), guards.current_learner().id
+    at, learner_id = now(), guards.current_learner_id()
     with writing() as session:
         attempt = operations.own_attempt(session, learner_id, attempt_id)
         attempt = operations.submit(session, attempt, at=at)
@@ -146,7 +146,7 @@ def get_result(attempt_id: int) -> Any:
 def list_mistakes(wanted: dict[str, Any]) -> Page[Any]:
     """List the questions that one answered wrongly, with right answer and explanation, latest first."""
     session, limit = reading(), wanted["limit"]
-    own = queries.visible_mistakes(guards.current_learner().id, now())
+    own = queries.visible_mistakes(guards.current_learner_id(), now())
     if wanted["cursor"]:
         own = own.where(queries.older_mistakes(*decode_cursor(wanted["cursor"], datetime, int)))
     found: list[Mistake] = list(session.scalars(own.limit(limit + 1)).all())

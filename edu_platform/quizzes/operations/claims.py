@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Executable, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -15,11 +16,18 @@ TOTAL = "total"
 
 def claim(session: Session, model: type[AttemptSlot | Standing | Mistake], **values: Any) -> bool:
     """Insert a row unless one with the same unique key is there (waiting for whoever is inserting it); say whether it was."""
-    on_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite.insert if on_sqlite else postgresql.insert
+    connection = session.connection()
     # told by what comes back, not by the row count: that is -1 wherever ids are returned
-    made = session.scalar(insert(model).values(**values).on_conflict_do_nothing().returning(model.id))
+    made = connection.execute(_claiming(model, connection.dialect.name == "sqlite"), values).first()
     return made is not None
+
+
+@lru_cache
+def _claiming(model: type[AttemptSlot | Standing | Mistake], on_sqlite: bool) -> Executable:
+    """Return the statement that claims: made once, and without the objects of the ORM, which cost more than the row."""
+    insert = sqlite.insert if on_sqlite else postgresql.insert
+    table = model.metadata.tables[model.__tablename__]
+    return insert(table).on_conflict_do_nothing().returning(table.c.id)
 
 
 def lock_standing(session: Session, learner_id: int, piece_id: int) -> Standing:
