@@ -22,7 +22,8 @@ from bench import beacons
 from edu_platform.core.clock import frozen
 from edu_platform.core.db import db, reading
 from edu_platform.factory.entry import application
-from edu_platform.reach.operations.report import Asked, By, figures
+from edu_platform.reach.operations.report import Asked, figures
+from edu_platform.reach.rules.choices import By
 from edu_platform.reach.rules.sheets import Numbers
 from edu_platform.reach.tasks import fold_all, roll_up_all
 

@@ -35,8 +35,9 @@ from edu_platform.people.signals import Merged
 from edu_platform.reach.operations import numbers
 from edu_platform.reach.operations.log import Submission
 from edu_platform.reach.operations.receive import Judge, known
-from edu_platform.reach.operations.report import Asked, By, figures
+from edu_platform.reach.operations.report import Asked, figures
 from edu_platform.reach.operations.shared_commit import SharedCommit
+from edu_platform.reach.rules.choices import By
 from edu_platform.reach.rules.intake import correct
 from edu_platform.reach.schemas import BatchIn, decode
 from edu_platform.reach.tasks import fold_all, roll_up_all

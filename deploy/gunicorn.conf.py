@@ -5,6 +5,8 @@ The master never keeps a module of the application: after `kill -HUP` its worker
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import sys
 from typing import Any
@@ -24,6 +26,12 @@ def _platform() -> tuple[Any, Any]:
 
 
 _chosen, worker_class = _platform()
+
+# glibc gives threads arenas of their own, in which what they let go of stays; ours wait for one another anyway.
+_M_ARENA_MAX = -8
+if "MALLOC_ARENA_MAX" not in os.environ:
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 bind = [f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"]
 if _chosen.metrics_address:

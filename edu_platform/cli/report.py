@@ -59,8 +59,7 @@ def find(code: str, *, by: str, scope: str, suspects: str, **days: datetime | No
     from edu_platform.campaigns.operations.running import campaign_of
     from edu_platform.core.db import reading
     from edu_platform.reach.operations.present import ALL, EVERYDAY_WORD, campaign_report, whole_report
-    from edu_platform.reach.operations.report import By
-    from edu_platform.reach.rules.sheets import ScopeChoice, Suspects
+    from edu_platform.reach.rules.choices import By, ScopeChoice, Suspects
 
     wanted: dict[str, Any] = {
         "by": By(by),

@@ -17,9 +17,8 @@ from msgspec import Meta
 
 from edu_platform.core.schemas import Shape, Slug, When
 from edu_platform.core.vocabulary import ACTIONS, Action, Channel, DeclaredAudience
-from edu_platform.reach.operations.report import By, Source
+from edu_platform.reach.rules.choices import By, ScopeChoice, Source, Suspects
 from edu_platform.reach.rules.intake import MOST_IN_A_BATCH
-from edu_platform.reach.rules.sheets import ScopeChoice, Suspects
 
 BeaconId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", min_length=1, max_length=64)]
 SlugText = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", min_length=1, max_length=64)]

@@ -12,9 +12,7 @@ from edu_platform.core.db import reading, writing
 from edu_platform.core.jobs import every
 from edu_platform.library.operations import add_reads
 from edu_platform.media.storage import Store, store_of
-from edu_platform.reach.operations import aliases, retention
-from edu_platform.reach.operations.fold import MOST_AT_ONCE, gather, settle
-from edu_platform.reach.operations.roll_up import due, gather_span, settle_span
+from edu_platform.reach.operations import retention
 from edu_platform.reach.operations.views import note_views, unnoted
 
 FOLD_EVERY_SECONDS = 2.0
@@ -81,11 +79,14 @@ def retain(store: Store, *, kept_days: int) -> tuple[int, int]:
     return archived, dropped
 
 
-def fold_all(*, most: int = MOST_AT_ONCE) -> int:
+def fold_all(*, most: int | None = None) -> int:
     """Fold until nothing is left, and replace what became another's; return how many beacons were folded here."""
+    from edu_platform.reach.operations import aliases  # with numpy, which no web process needs for this
+    from edu_platform.reach.operations.fold import MOST_AT_ONCE, gather, settle
+
     folded = 0
     while True:
-        gathered = gather(reading(), most=most)
+        gathered = gather(reading(), most=most or MOST_AT_ONCE)
         reading().rollback()  # the write below begins where the log is now
         if gathered is None:
             break
@@ -102,6 +103,8 @@ def fold_all(*, most: int = MOST_AT_ONCE) -> int:
 
 def roll_up_all() -> int:
     """Make every month and year that is over and not there yet; return how many were made here."""
+    from edu_platform.reach.operations.roll_up import due, gather_span, settle_span  # with numpy
+
     made = 0
     while True:
         next_one = due(reading(), today=local_day(now()))

@@ -71,7 +71,7 @@ def test_serving_does_not_load_what_only_some_need(settings):
     """Each takes memory and time to start in every web process; whoever needs it loads it."""
     code = (
         "import sys, app\n"
-        "print([name for name in ('skia', 'av', 'boto3', 'rjieba', 'redis', 'alembic') if name in sys.modules])"
+        "print([name for name in ('skia', 'av', 'boto3', 'rjieba', 'redis', 'alembic', 'rich', 'numpy') if name in sys.modules])"
     )
     upgrade = "from edu_platform.core.migration import upgrade; upgrade({!r})"
     environ = {

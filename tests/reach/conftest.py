@@ -14,7 +14,8 @@ from flask import Flask
 from edu_platform.core.clock import frozen, local_day
 from edu_platform.core.db import reading
 from edu_platform.core.vocabulary import Audience, Channel
-from edu_platform.reach.operations.report import Asked, By, Figures, figures
+from edu_platform.reach.operations.report import Asked, Figures, figures
+from edu_platform.reach.rules.choices import By
 from tests.campaigns import publishing
 
 NOON = datetime(2026, 3, 15, 4, tzinfo=UTC)

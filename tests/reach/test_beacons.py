@@ -14,9 +14,8 @@ from edu_platform.core.db import db, reading
 from edu_platform.core.vocabulary import Channel, DeclaredAudience
 from edu_platform.reach.models import Beacon, Scope, Suspicion
 from edu_platform.reach.operations import shared_commit
-from edu_platform.reach.operations.report import By
 from edu_platform.reach.rules import intake
-from edu_platform.reach.rules.sheets import Suspects
+from edu_platform.reach.rules.choices import By, Suspects
 from tests.cast import sign_in_learner, staff_member, visitor
 
 

@@ -35,9 +35,10 @@ from edu_platform.reach.models import (
 )
 from edu_platform.reach.operations import aliases, fold, log, numbers, report
 from edu_platform.reach.operations import roll_up as roll_up_operations
-from edu_platform.reach.operations.report import Asked, By, Source
+from edu_platform.reach.operations.report import Asked
 from edu_platform.reach.rules import grouping, intake, windows
-from edu_platform.reach.rules.sheets import Numbers, ScopeChoice, Suspects
+from edu_platform.reach.rules.choices import By, ScopeChoice, Source, Suspects
+from edu_platform.reach.rules.sheets import Numbers
 from tests.cast import sign_in_learner, visitor
 
 FIRST, LAST = date(2026, 2, 25), date(2026, 4, 3)

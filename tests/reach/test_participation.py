@@ -16,7 +16,7 @@ from edu_platform.core.vocabulary import Action, Channel
 from edu_platform.quizzes.signals import AttemptNews
 from edu_platform.reach import operations as reach
 from edu_platform.reach.models import Beacon
-from edu_platform.reach.operations.report import By
+from edu_platform.reach.rules.choices import By
 from edu_platform.shelf.signals import Favourited
 from tests.cast import sign_in_learner
 

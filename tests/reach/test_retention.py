@@ -24,7 +24,8 @@ from edu_platform.reach.models import NUMBERS, Beacon, BeaconArchive, Family, Sc
 from edu_platform.reach.operations import retention
 from edu_platform.reach.operations.log import Submission, append, deed
 from edu_platform.reach.operations.recount import differences
-from edu_platform.reach.operations.report import Asked, By, Source, figures
+from edu_platform.reach.operations.report import Asked, figures
+from edu_platform.reach.rules.choices import By, Source
 from edu_platform.reach.tasks import fold_all, put_views_into_histories, retain
 from tests import cast
 

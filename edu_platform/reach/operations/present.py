@@ -15,9 +15,9 @@ from edu_platform.core.errors import FieldError, Invalid
 from edu_platform.core.vocabulary import Action, Channel, DeclaredAudience, label
 from edu_platform.library.models import CatalogueEntry, Piece
 from edu_platform.reach.models import EVERYDAY, NO_PIECE, NUMBERS, WORDS, Family, day_of
-from edu_platform.reach.operations.report import Asked, By, figures
+from edu_platform.reach.operations.report import Asked, figures
+from edu_platform.reach.rules.choices import By, ScopeChoice, Suspects
 from edu_platform.reach.rules.figures import DEFINITIONS
-from edu_platform.reach.rules.sheets import ScopeChoice, Suspects
 
 LONGEST_WINDOW_DAYS = 3700
 ALL, EVERYDAY_WORD = "all", "everyday"

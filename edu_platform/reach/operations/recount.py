@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from edu_platform.core.vocabulary import ACTIONS
 from edu_platform.reach.models import Beacon, PersonNumber
-from edu_platform.reach.operations.report import Asked, By, figures
+from edu_platform.reach.operations.report import Asked, figures
 from edu_platform.reach.operations.retention import whole_from
-from edu_platform.reach.rules.sheets import Numbers, Suspects
+from edu_platform.reach.rules.choices import By, Suspects
+from edu_platform.reach.rules.sheets import Numbers
 
 _TAKEN_PART = [action for action, rule in ACTIONS.items() if rule.participation]
 

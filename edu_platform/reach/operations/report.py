@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
@@ -24,28 +23,12 @@ from edu_platform.reach.models import EVERYWHERE, Family, Span, day_number, day_
 from edu_platform.reach.operations import aliases
 from edu_platform.reach.operations.fold import read_log
 from edu_platform.reach.operations.retention import whole_from
+from edu_platform.reach.rules.choices import By, ScopeChoice, Source, Suspects
 from edu_platform.reach.rules.grouping import NO_FIGURES, SUSPECT, Columns, Integers, Page, figures_of, pages
-from edu_platform.reach.rules.sheets import Numbers, ScopeChoice, Sheet, Suspects
+from edu_platform.reach.rules.sheets import Numbers, Sheet
 from edu_platform.reach.rules.windows import Part, cut
 
 _MOST_TRIES = 20
-
-
-class By(StrEnum):
-    """By what a report is divided into rows."""
-
-    DAY = "day"
-    AUDIENCE = "audience"
-    CHANNEL = "channel"
-    PIECE = "piece"
-    ACTION = "action"
-
-
-class Source(StrEnum):
-    """What a report was read from."""
-
-    TALLIES = "tallies"
-    LOG = "log"
 
 
 @dataclass(frozen=True)

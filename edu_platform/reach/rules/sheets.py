@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from edu_platform.reach.models import NUMBERS, Measure
+from edu_platform.reach.rules.choices import ScopeChoice, Suspects
 from edu_platform.reach.rules.grouping import (
     BOTH,
     MEASURE,
@@ -21,22 +21,6 @@ from edu_platform.reach.rules.grouping import (
 )
 
 _REACH = NUMBERS[Measure][Measure.REACH]
-
-
-class ScopeChoice(StrEnum):
-    """Whose beacons a report counts."""
-
-    ALL = "all"
-    IDENTIFIED = "identified"
-    ANONYMOUS = "anonymous"
-
-
-class Suspects(StrEnum):
-    """Whether a report counts suspect beacons."""
-
-    EXCLUDE = "exclude"
-    INCLUDE = "include"
-    ONLY = "only"
 
 
 @dataclass(frozen=True)
