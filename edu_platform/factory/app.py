@@ -15,7 +15,7 @@ from edu_platform.core.api import health
 from edu_platform.core.limits import limit_settings, limiter
 from edu_platform.core.sealing import KeyRing
 from edu_platform.factory import rooms
-from edu_platform.factory.beacons import BeaconsFirst
+from edu_platform.factory.beacons import BeaconsFirst, Together
 from edu_platform.factory.files_first import FilesFirst
 from edu_platform.factory.first import AtOnce, CatalogueFirst
 from edu_platform.factory.headers import DOCS_POLICY, protective, request_id_of
@@ -56,7 +56,8 @@ def create_app(settings: Settings) -> Flask:
     _headers(app)
     app.register_blueprint(health)
     rooms.move_in(app)
-    first = CatalogueFirst(FilesFirst(BeaconsFirst(app.wsgi_app, app), settings), app)
+    beacons = BeaconsFirst(app.wsgi_app, app)
+    first = CatalogueFirst(FilesFirst(beacons, settings), app)
 
     def entered(inner: Any) -> Any:
         """Put before `inner` what every request passes, the kept ones too."""
@@ -68,6 +69,7 @@ def create_app(settings: Settings) -> Flask:
 
     app.wsgi_app = entered(first)  # type: ignore[method-assign]
     app.extensions["kept_first"] = AtOnce(first, entered)
+    app.extensions["beacons_first"] = Together(beacons, entered)
     return app
 
 

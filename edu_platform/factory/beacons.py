@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -24,7 +26,7 @@ from edu_platform.core.metrics import count_request
 from edu_platform.factory.headers import protective, request_id_of
 from edu_platform.people.rules import TokenBroken, open_token
 from edu_platform.reach.api.learner import TROUBLE, count_beacons
-from edu_platform.reach.operations.log import Submission
+from edu_platform.reach.operations.log import Outcome, Submission
 from edu_platform.reach.operations.receive import Judge, answer, known_here
 from edu_platform.reach.operations.shared_commit import shared_commit_of
 from edu_platform.reach.rules.intake import correct, is_absurd
@@ -38,6 +40,19 @@ _ENDPOINT = "beacons.send_beacons"
 _TYPES = {"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"}
 _BEARER = "Bearer "
 _MOST_TOKENS = 20_000
+
+
+Answer = Callable[[dict[str, Any], StartResponse], bytes]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A batch ready to be stored, and what its answer will need."""
+
+    submission: Submission
+    refused: list[dict[str, Any]]
+    allowed: list[tuple[str, str]]
+    started: float
 
 
 class BeaconsFirst:
@@ -61,7 +76,23 @@ class BeaconsFirst:
         return self._inner(environ, start_response) if body is None else [body]
 
     def _taken(self, environ: dict[str, Any], start_response: StartResponse) -> bytes | None:
+        judged = self.judged(environ, start_response)
+        if judged is None:
+            return None
+        try:
+            outcome = shared_commit_of(self._engine).append(judged.submission)
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, Flask notes it and answers for it
+            self.troubled(environ, trouble)
+            return None
+        answered = self._answered(judged, outcome)
+        return None if answered is None else answered(environ, start_response)
+
+    def judged(self, environ: dict[str, Any], start_response: StartResponse) -> Judged | None:
+        """Judge a batch that is in order and within limits; None when that is for Flask to do."""
+        del start_response
         started = time.perf_counter()
+        if environ.get("PATH_INFO") != PATH or environ["REQUEST_METHOD"] != "POST":
+            return None
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         bearer = self._bearer(authorization)
         known = known_here(self._engine)
@@ -89,32 +120,25 @@ class BeaconsFirst:
             return None
         learner_id, generation = bearer
         submission = Submission(learner_id, deeds, generation=generation, version=known.campaigns.version)
-        try:
-            outcome = shared_commit_of(self._engine).append(submission)
-        except Exception as trouble:  # noqa: BLE001 - whatever it is, Flask notes it and answers for it
-            environ[TROUBLE] = trouble
-            return None
+        return Judged(submission, refused, allowed, started)
+
+    def stored(self, judged: Sequence[Judged]) -> list[Answer | None]:
+        """Store them in one commit; return for each what answers it, None when Flask is to look at it by itself."""
+        outcomes = shared_commit_of(self._engine).append_all([one.submission for one in judged])
+        if outcomes is None:
+            return [None] * len(judged)
+        return [self._answered(one, outcome) for one, outcome in zip(judged, outcomes, strict=True)]
+
+    @staticmethod
+    def troubled(environ: dict[str, Any], trouble: Exception) -> None:
+        """Leave a trouble where Flask looks for it, so that it is not met twice."""
+        environ[TROUBLE] = trouble
+
+    @staticmethod
+    def _answered(judged: Judged, outcome: Outcome) -> Answer | None:
         if outcome.gone or outcome.stale:
             return None  # nothing was written
-        accepted, duplicate = outcome.accepted, len(outcome.duplicate)
-        count_beacons(accepted, duplicate, refused)
-        found = answer(accepted, duplicate, refused)
-        request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
-        secure = environ.get("wsgi.url_scheme") == "https"
-        start_response(
-            "200 OK",
-            [
-                ("Content-Type", "application/json"),
-                ("Content-Length", str(len(found))),
-                ("Cache-Control", "no-store"),
-                *protective(secure=secure).items(),
-                *allowed,
-                ("X-Request-ID", request_id),
-            ],
-        )
-        count_request("POST", PATH, 200, time.perf_counter() - started, kept=False)
-        log_request("POST", PATH, 200, started, request_id)
-        return found
+        return partial(_answer, judged, outcome)
 
     def _bearer(self, authorization: str) -> tuple[int, int] | None:
         """Return (learner id, generation) of a token that is signed by us and not too old, kept once looked at."""
@@ -132,6 +156,44 @@ class BeaconsFirst:
             self._tokens[token] = found
         learner_id, generation, signed_at = found
         return None if now() - signed_at > self._lasts else (learner_id, generation)
+
+
+def _answer(
+    judged: Judged, outcome: Outcome, environ: dict[str, Any], start_response: StartResponse
+) -> bytes:
+    accepted, duplicate = outcome.accepted, len(outcome.duplicate)
+    count_beacons(accepted, duplicate, judged.refused)
+    found = answer(accepted, duplicate, judged.refused)
+    request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
+    secure = environ.get("wsgi.url_scheme") == "https"
+    start_response(
+        "200 OK",
+        [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(found))),
+            ("Cache-Control", "no-store"),
+            *protective(secure=secure).items(),
+            *judged.allowed,
+            ("X-Request-ID", request_id),
+        ],
+    )
+    count_request("POST", PATH, 200, time.perf_counter() - judged.started, kept=False)
+    log_request("POST", PATH, 200, judged.started, request_id)
+    return found
+
+
+class Together:
+    """What a server asks that gathers beacons of many requests; proxies are seen through as for any request."""
+
+    def __init__(self, first: BeaconsFirst, proxied: Callable[[Any], Any]) -> None:
+        self._judged = proxied(first.judged)
+        self.stored = first.stored
+        self.troubled = first.troubled
+
+    def judged(self, environ: dict[str, Any], start_response: StartResponse) -> Judged | None:
+        """Judge one request; None when it is to be served by itself."""
+        found = self._judged(environ, start_response)
+        return found if isinstance(found, Judged) else None
 
 
 def _body(environ: dict[str, Any], most: int) -> bytes | None:

@@ -5,31 +5,42 @@ lets readers queue behind whoever waits for a database. Here the waiting thread 
 that is a whole request for a kept answer it lets gunicorn's own parser and response do their work at once. Nothing
 is taken from the socket before that is certain; everything else goes gunicorn's way, untouched.
 
+Beacons are gathered: those that have arrived whole are judged, stored in one durable commit and answered by one
+thread of the pool, instead of a thread each that waits for the same commit. They too stay in the socket until their
+answer is certain (docs/decisions/003).
+
 What never becomes a request is refused in the application's own words.
 
-It asks the application for `kept_first`; an application without one is served as gthread serves it.
+It asks the application for `kept_first` and `beacons_first`; an application without one is served as gthread serves it.
 """
 
 from __future__ import annotations
 
 import errno
+import re
 import socket
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from selectors import EVENT_READ
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gunicorn.http import errors, wsgi
 from gunicorn.http.body import LengthReader
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, TConn, ThreadWorker
+from gunicorn.workers.gthread import DEFAULT_WORKER_DATA_TIMEOUT, STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 LARGEST_HEAD = 8192
 LARGEST_LEFT = 1 << 30
+LARGEST_GATHERED = 1 << 16
+MOST_GATHERED = 32
+"""So many may wait for a shared commit without a thread; whoever comes then is served by a thread, if the gate lets them."""
 _BEGINS, _ENDS = b"GET /", b"\r\n\r\n"
+_BEACONS = b"POST /api/v1/beacons HTTP/1.1\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length: ?(\d{1,6})\r\n", re.IGNORECASE)
 _STATUSES = {
     errors.LimitRequestLine: 414,
     errors.LimitRequestHeaders: 431,
@@ -53,6 +64,22 @@ class KeptFirst(Protocol):
         ...
 
 
+class BeaconsFirst(Protocol):
+    """What an application can store for many at once."""
+
+    def judged(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Return what can be handed to `stored`, or None."""
+        ...
+
+    def stored(self, judged: list[Any]) -> list[Callable[[dict[str, Any], Callable[..., Any]], bytes] | None]:
+        """Store all of it, durably; return for each what answers it, None where it is to be looked at by itself."""
+        ...
+
+    def troubled(self, environ: dict[str, Any], trouble: Exception) -> None:
+        """Leave a trouble that all of them met where the application looks for it."""
+        ...
+
+
 class _Collected:
     """Stands in for the socket, so that head and body leave together."""
 
@@ -72,10 +99,41 @@ class _Response(wsgi.Response):  # type: ignore[misc]  # gunicorn is untyped
         self.response_length = next((int(value) for name, value in headers if name == "Content-Length"), None)
 
 
+class _Mine(NamedTuple):
+    """A request that waits for the next shared commit."""
+
+    conn: TConn
+    whole: bytes
+    collected: _Collected
+    response: Any
+    environ: dict[str, Any]
+    judged: Any
+
+    def answered(self, application: Callable[..., Any]) -> tuple[TConn, bytes, int]:
+        """Return the connection, what an application sends, and how long the request was."""
+        body = application(self.environ, self.response.start_response)
+        try:
+            for part in body:
+                self.response.write(part)
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+        self.response.close()
+        return self.conn, b"".join(self.collected.parts), len(self.whole)
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     """`gthread` with a short way for what is kept."""
 
     _first: KeptFirst | None = None
+    _beacons: BeaconsFirst | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._gathered: list[tuple[TConn, bytes]] = []
+        self._held = 0
+        self._gathering = False
+        self._gate = threading.Lock()
 
     def load_wsgi(self) -> None:
         """Load the application, and ask what it can answer at once."""
@@ -83,7 +141,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         cfg = self.cfg
         plain = cfg.protocol == "http" and cfg.http2_cleartext == "off" and cfg.proxy_protocol == "off"
         if plain and not cfg.is_ssl and cfg.keepalive:
-            self._first = getattr(self.wsgi, "extensions", {}).get("kept_first")
+            extensions = getattr(self.wsgi, "extensions", {})
+            self._first, self._beacons = extensions.get("kept_first"), extensions.get("beacons_first")
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer with problem details; note the kind of error, for its text quotes the request."""
@@ -154,6 +213,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             head = client.recv(LARGEST_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except OSError:
             return False
+        if head.startswith(_BEACONS):
+            return self._gather(conn, client)
         if not head.startswith(_BEGINS) or head.find(_ENDS) != len(head) - len(_ENDS):
             return False
         if not self._first.knows(head[4 : head.find(b" ", 4)].decode("latin-1")):
@@ -207,6 +268,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             self.keepalived_conns.append(conn)
             return
         self.poller.unregister(client)
+        self._send_later(conn, answer, sent)
+
+    def _send_later(self, conn: TConn, answer: bytes, sent: int) -> None:
+        """Let the pool send the rest; close when the client is gone."""
         if sent < 0:
             self.nr_conns -= 1
             conn.close()
@@ -214,6 +279,133 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         conn.data_ready = True
         done = self.tpool.submit(_send_rest, conn, answer[sent:])
         done.add_done_callback(lambda made: self.method_queue.defer(self.finish_request, conn, made))
+
+    # ---- beacons together
+
+    def _gather(self, conn: TConn, client: socket.socket) -> bool:
+        """Let a whole request with beacons wait for the next shared commit, and say so; it stays in the socket."""
+        if self._beacons is None or self._held >= MOST_GATHERED:
+            return False
+        try:
+            whole = client.recv(LARGEST_GATHERED, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except OSError:
+            return False
+        ends = whole.find(_ENDS)
+        length = _LENGTH.search(whole, 0, ends + 2)
+        if ends < 0 or length is None or len(whole) != ends + len(_ENDS) + int(length[1]):
+            return False
+        self.poller.unregister(client)
+        (self.keepalived_conns if conn.data_ready else self.pending_conns).remove(conn)
+        conn.data_ready = True
+        self._held += 1
+        with self._gate:
+            self._gathered.append((conn, whole))
+            begin, self._gathering = not self._gathering, True
+        if begin:
+            self.tpool.submit(self._store_gathered)
+        return True
+
+    def _store_gathered(self) -> None:
+        """Store and answer what was gathered, until nothing is left; in a thread of the pool."""
+        while True:
+            with self._gate:
+                together, self._gathered = self._gathered, []
+                if not together:
+                    self._gathering = False
+                    return
+            done: list[tuple[TConn, bytes | None, int]] = []
+            try:
+                done = self._stored(together)
+            except Exception as wrong:  # noqa: BLE001 - nothing was taken or sent: gunicorn's way says what it is
+                self.log.warning("beacons not stored together: %s", type(wrong).__name__)
+                done = [(conn, None, 0) for conn, _ in together]
+            self.method_queue.defer(self._send_gathered, done)
+
+    def _stored(self, together: list[tuple[TConn, bytes]]) -> list[tuple[TConn, bytes | None, int]]:
+        assert self._beacons is not None
+        mine, done = self._judged(together)
+        if not mine:
+            return done
+        try:
+            answers = self._beacons.stored([one.judged for one in mine])
+        except Exception as trouble:  # noqa: BLE001 - Flask answers for it, whatever it is
+            with self._gate:  # it would be so for those who came meanwhile, after as long again
+                behind, self._gathered = self._gathered, []
+            also, others = self._judged(behind)
+            for one in (*mine, *also):
+                self._beacons.troubled(one.environ, trouble)
+            return [*done, *others, *(one.answered(self.wsgi) for one in (*mine, *also))]
+        for one, answer in zip(mine, answers, strict=True):
+            if answer is None:
+                done.append((one.conn, None, 0))
+            else:
+                done.append(one.answered(lambda environ, start, say=answer: [say(environ, start)]))
+        return done
+
+    def _judged(
+        self, together: list[tuple[TConn, bytes]]
+    ) -> tuple[list[_Mine], list[tuple[TConn, bytes | None, int]]]:
+        """Return what can be stored, and who is to be served gunicorn's way."""
+        assert self._beacons is not None
+        mine: list[_Mine] = []
+        others: list[tuple[TConn, bytes | None, int]] = []
+        for conn, whole in together:
+            collected = _Collected()
+            response, environ = self._request(conn, whole, collected)
+            judged = None if environ is None else self._beacons.judged(environ, response.start_response)
+            if judged is None:
+                others.append((conn, None, 0))
+            else:
+                mine.append(_Mine(conn, whole, collected, response, environ, judged))
+        return mine, others
+
+    def _request(self, conn: TConn, whole: bytes, collected: _Collected) -> tuple[Any, Any]:
+        """Return gunicorn's response and environ for a request; (None, None) when there is anything unusual."""
+        try:
+            request = Request(self.cfg, IterUnreader([whole]), conn.client)
+            if request.should_close() or not isinstance(request.body.reader, LengthReader):
+                return None, None
+            response, environ = wsgi.create(
+                request, collected, conn.client, conn.server, self.cfg, response_class=_Response
+            )
+        except Exception:  # noqa: BLE001 - whatever is wrong with the request, gunicorn's way meets it and says so
+            return None, None
+        environ["wsgi.multithread"] = True
+        return (None, None) if collected.parts or "HTTP_EXPECT" in environ else (response, environ)
+
+    def _send_gathered(self, done: list[tuple[TConn, bytes | None, int]]) -> None:
+        """Send the answers; whoever has none is served gunicorn's way. In the waiting thread."""
+        self._held -= len(done)
+        for conn, answer, length in done:
+            if answer is None:
+                self.enqueue_req(conn)
+                continue
+            self.nr += 1
+            try:
+                conn.sock.recv(length, socket.MSG_DONTWAIT)
+            except OSError:
+                self.nr_conns -= 1
+                conn.close()
+                continue
+            try:
+                sent = conn.sock.send(answer, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                sent = -1
+            if sent != len(answer):
+                self._send_later(conn, answer, sent)
+                continue
+            self._keep(conn)
+
+    def _keep(self, conn: TConn) -> None:
+        """Wait for the next request of a connection; a stopping worker waits no longer than for the others."""
+        conn.sock.setblocking(False)
+        conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
+        self.keepalived_conns.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
 
 
 def _send_rest(conn: TConn, rest: bytes) -> bool:

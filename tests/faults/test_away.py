@@ -15,7 +15,7 @@ from tests.faults.readers import Readers
 from tests.faults.truth import compare
 from tests.faults.weakened import weakened
 
-WRITERS = 24
+WRITERS = 60
 
 
 @contextlib.contextmanager

@@ -38,7 +38,18 @@ def answer_before_commit() -> None:
         threading.Thread(target=later, daemon=True).start()
         return Outcome(accepted=len(submission.deeds))
 
+    real_all = SharedCommit.append_all
+
+    def early_all(self: SharedCommit, submissions: Any) -> list[Outcome]:
+        def later() -> None:
+            time.sleep(0.5)
+            real_all(self, submissions)
+
+        threading.Thread(target=later, daemon=True).start()
+        return [Outcome(accepted=len(one.deeds)) for one in submissions]
+
     SharedCommit.append = early  # type: ignore[method-assign]
+    SharedCommit.append_all = early_all  # type: ignore[method-assign]
 
 
 def no_deduplication() -> None:

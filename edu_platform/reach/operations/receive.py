@@ -29,6 +29,8 @@ from edu_platform.reach.rules.intake import (
     is_absurd,
 )
 
+_NOT_BY_BEACON = frozenset(action for action, rule in ACTIONS.items() if not rule.by_beacon)
+
 
 class Told(Protocol):
     """A beacon as a client tells it; what is left out is None."""
@@ -193,7 +195,7 @@ class Judge:
 
     def judge(self, told: Told) -> Deed | Refusal:
         """Return the deed that a beacon is, or why it is none."""
-        if not ACTIONS[told.action].by_beacon:
+        if told.action in _NOT_BY_BEACON:
             return Refusal("action", "not_by_beacon", "这种行为由平台自己记录，不能上报。")
         at = told.occurred_at
         if self._correction.skewed:
@@ -218,6 +220,7 @@ class Judge:
         if ruling.refusal is not None:
             return ruling.refusal
         occurred_at = milliseconds(at)
+        dwell_ms = told.dwell_ms
         return Deed(
             told.id,
             occurred_at,
@@ -230,7 +233,7 @@ class Judge:
             ruling.piece_id,
             ruling.action,
             self._scope,
-            None if told.dwell_ms is None else min(told.dwell_ms, LARGEST_DWELL_MS),
+            dwell_ms if dwell_ms is None or dwell_ms < LARGEST_DWELL_MS else LARGEST_DWELL_MS,
             self._skew_ms,
             self._correction.skewed,
         )

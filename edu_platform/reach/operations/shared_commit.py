@@ -91,6 +91,20 @@ class SharedCommit:
                 ticket.refusal = NotNow()
             raise
 
+    def append_all(self, submissions: Sequence[Submission]) -> list[Outcome] | None:
+        """Append what was gathered elsewhere, as one commit; None when one of them cannot be stored, so none was.
+
+        Raise what would be so for each of them: `NotNow`, or the database's own trouble that amounts to it.
+        """
+        with gate_of(self._engine).enter(), self._turn:
+            time.sleep(max(0.0, self._not_before - time.monotonic()))
+            try:
+                return self.append_together(submissions)
+            except Exception as wrong:
+                if refusal_of(wrong) is None:
+                    return None
+                raise
+
     def append_together(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Append submissions in one commit of their own, all or none."""
         try:
