@@ -32,7 +32,7 @@ def measure() -> str:
         f"{QUESTIONS} answers saved one by one and submit, {QUESTIONS + 2} requests with a durable commit each; logs and limits "
         "on. Figures are per request, as everywhere. Ceiling: bare Flask views on the same gunicorn over SQLite, one durable "
         "commit a request, which read and write the rows that an attempt of ours does: learner, paper and questions; attempt, "
-        "answers, standing, slots, visit, numbers, beacons and mistakes."
+        "answers, standing, slots, visit, numbers, beacons and mistakes, and the key of typed answers in a store of its own."
     )
     return "\n\n".join([method, machine(), beside_ceiling([("a whole attempt", ours, ceiling, 2.0)])])
 

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS deed (id INTEGER PRIMARY KEY, number INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS mistake (id INTEGER PRIMARY KEY, learner INTEGER NOT NULL, version INTEGER NOT NULL,
     answer TEXT NOT NULL, at REAL NOT NULL, UNIQUE (learner, version));
 """
+_KEY_SCHEMA = "CREATE TABLE IF NOT EXISTS key (name TEXT PRIMARY KEY, sealed BLOB NOT NULL)"
 _OPTIONS = [f"选项{letter}" + "字" * 16 for letter in "甲乙丙丁"]
 _mine = threading.local()
 
@@ -50,7 +51,19 @@ def _database() -> Any:
     return _mine.database
 
 
+def _keys() -> Any:
+    """Return the store of the keys under which typed answers are sealed: a database of its own, as durable as ours."""
+    if not hasattr(_mine, "keys"):
+        _mine.keys = pysqlite3.connect(
+            os.environ["BENCH_DATABASE"] + ".keys", isolation_level=None, timeout=30
+        )
+        _mine.keys.executescript(f"PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; {_KEY_SCHEMA}")
+    return _mine.keys
+
+
 def _content(number: int) -> str:
+    if number == QUESTIONS:  # shipped papers have about one question a paper that is answered in words
+        return json.dumps({"type": "fill_in", "stem": "填空" + "字" * 60, "options": [], "blanks": 1})
     return json.dumps(
         {"type": "single", "stem": f"问题{number}" + "字" * 60, "options": _OPTIONS}, ensure_ascii=False
     )
@@ -125,6 +138,10 @@ def save(attempt: int, number: int) -> dict[str, Any]:
         (attempt, number),
     ).fetchone()
     answer = str(request.get_json()["answer"])
+    if number == QUESTIONS:
+        _keys().execute(
+            "INSERT INTO key VALUES (?, ?) ON CONFLICT DO NOTHING", (f"{learner}", secrets.token_bytes(60))
+        )
     database.execute(
         "UPDATE answer SET answer = ?, saved_at = ? WHERE attempt = ? AND number = ?",
         (answer, time.time(), attempt, number),
@@ -139,6 +156,7 @@ def submit(attempt: int) -> dict[str, Any]:
     database.execute("BEGIN IMMEDIATE")
     learner = _learner(database)
     database.execute("SELECT state FROM attempt WHERE id = ? AND learner = ?", (attempt, learner)).fetchone()
+    _keys().execute("SELECT sealed FROM key WHERE name = ?", (f"{learner}",)).fetchone()
     rows = database.execute(
         "SELECT number, version, answer, key FROM answer JOIN version ON version.id = answer.version WHERE attempt = ?",
         (attempt,),

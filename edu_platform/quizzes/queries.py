@@ -6,8 +6,22 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, case, cast, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
+from edu_platform.library.models import Piece
 from edu_platform.people.models import Learner, LearnerKind, Purpose
 from edu_platform.people.queries import with_consent
 from edu_platform.people.rules import PURPOSES
@@ -97,6 +111,13 @@ def own_attempt(learner_id: int, attempt_id: int) -> Select[Attempt]:
     return select(Attempt).where(Attempt.id == attempt_id, Attempt.learner_id == learner_id)
 
 
+SLUG_OF = select(Piece.__table__.c.slug).where(Piece.__table__.c.id == bindparam("piece_id"))
+"""The slug of a quiz."""
+_MISTAKES = Mistake.metadata.tables["mistake"]
+CLEAR_MISTAKE = delete(_MISTAKES).where(
+    _MISTAKES.c.learner_id == bindparam("whose_id"), _MISTAKES.c.question_id == bindparam("which_id")
+)
+"""Takes a question off a learner's mistakes."""
 _OWN = Attempt.__table__.c
 ATTEMPT_TO_ANSWER = (
     select(_OWN.paper_id, _OWN.piece_id, _OWN.state, _OWN.seed, _OWN.timed_out)

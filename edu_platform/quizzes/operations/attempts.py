@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from edu_platform.core.clock import local_day
 from edu_platform.core.errors import Conflict, NotFound
 from edu_platform.library.meta import slug_reason
-from edu_platform.library.models import CatalogueEntry, Piece
+from edu_platform.library.models import CatalogueEntry
 from edu_platform.library.queries import visible
 from edu_platform.people.models import Learner
 from edu_platform.people.operations import open_text, seal_text
@@ -372,7 +372,7 @@ def _news(session: Session, attempt: Attempt, at: datetime) -> signals.AttemptNe
         attempt_id=attempt.id,
         learner_id=attempt.learner_id,
         piece_id=attempt.piece_id,
-        slug=session.get_one(Piece, attempt.piece_id).slug,
+        slug=known.slug_of(session, attempt.piece_id),
         channel=attempt.channel,
         campaign_code=attempt.campaign_code,
         channel_code=attempt.channel_code,

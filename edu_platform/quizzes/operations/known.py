@@ -56,6 +56,12 @@ def paper_rules(paper: Paper) -> QuizRules:
     return rules
 
 
+def slug_of(session: Session, piece_id: int) -> str:
+    """Return the slug of a quiz; read each time."""
+    slug: str = session.connection().execute(queries.SLUG_OF, {"piece_id": piece_id}).scalar_one()
+    return slug
+
+
 def rules_of(session: Session, attempt: Attempt) -> QuizRules:
     """Return the rules that an attempt began under."""
     return rules_by_paper(session, attempt.paper_id)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from edu_platform.library.models import Piece
@@ -68,9 +68,7 @@ def note_outcomes(
 
 def clear(session: Session, learner_id: int, question_id: int) -> None:
     """Take a question off the learner's mistakes."""
-    session.execute(
-        delete(Mistake).where(Mistake.learner_id == learner_id, Mistake.question_id == question_id)
-    )
+    session.connection().execute(queries.CLEAR_MISTAKE, {"whose_id": learner_id, "which_id": question_id})
 
 
 def _note(

@@ -111,7 +111,7 @@ def shown_attempt(session: Session, attempt: Attempt, *, at: datetime, whole: bo
     )
     return ShownAttempt(
         id=attempt.id,
-        quiz=None if attempt.piece_id is None else session.get_one(Piece, attempt.piece_id).slug,
+        quiz=None if attempt.piece_id is None else known.slug_of(session, attempt.piece_id),
         practice=attempt.is_practice,
         state=attempt.state.value,
         elder=attempt.elder,
