@@ -24,13 +24,16 @@ CREATE TABLE beacon (
     skewed BOOLEAN NOT NULL, suspicion SMALLINT, UNIQUE (number, beacon_id)
 );
 """
+# As ours are (`edu_platform.core.db`): same durability, same erasure.
+_PRAGMAS = ("busy_timeout=10000", "foreign_keys=ON", "synchronous=FULL", "secure_delete=ON")
 _INSERT = "INSERT OR IGNORE INTO beacon VALUES (NULL, ?, ?, ?, ?, ?, 0, 3, 0, 0, ?, 1, 0, ?, 0, 0, NULL)"
 
 
 def _database() -> Any:
     found = pysqlite3.connect(os.environ["BENCH_DATABASE"], check_same_thread=False, isolation_level=None)
     found.execute("PRAGMA journal_mode=WAL")
-    found.execute("PRAGMA synchronous=FULL")
+    for pragma in _PRAGMAS:
+        found.execute("PRAGMA " + pragma)
     if not found.execute("SELECT 1 FROM sqlite_master WHERE name = 'beacon'").fetchone():
         found.executescript(_SCHEMA)
     return found

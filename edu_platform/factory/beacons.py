@@ -93,6 +93,8 @@ class BeaconsFirst:
         started = time.perf_counter()
         if environ.get("PATH_INFO") != PATH or environ["REQUEST_METHOD"] != "POST":
             return None
+        if TROUBLE in environ:
+            return None  # met already, by all who were gathered
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         bearer = self._bearer(authorization)
         known = known_here(self._engine)
@@ -125,8 +127,6 @@ class BeaconsFirst:
     def stored(self, judged: Sequence[Judged]) -> list[Answer | None]:
         """Store them in one commit; return for each what answers it, None when Flask is to look at it by itself."""
         outcomes = shared_commit_of(self._engine).append_all([one.submission for one in judged])
-        if outcomes is None:
-            return [None] * len(judged)
         return [self._answered(one, outcome) for one, outcome in zip(judged, outcomes, strict=True)]
 
     @staticmethod
@@ -135,8 +135,8 @@ class BeaconsFirst:
         environ[TROUBLE] = trouble
 
     @staticmethod
-    def _answered(judged: Judged, outcome: Outcome) -> Answer | None:
-        if outcome.gone or outcome.stale:
+    def _answered(judged: Judged, outcome: Outcome | None) -> Answer | None:
+        if outcome is None or outcome.gone or outcome.stale:
             return None  # nothing was written
         return partial(_answer, judged, outcome)
 

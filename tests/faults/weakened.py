@@ -40,7 +40,7 @@ def answer_before_commit() -> None:
 
     real_all = SharedCommit.append_all
 
-    def early_all(self: SharedCommit, submissions: Any) -> list[Outcome]:
+    def early_all(self: SharedCommit, submissions: Any) -> list[Outcome | None]:
         def later() -> None:
             time.sleep(0.5)
             real_all(self, submissions)

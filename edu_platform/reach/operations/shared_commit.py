@@ -27,6 +27,11 @@ class _Ticket:
     refusal: NotNow | None = None
     alone: bool = False
 
+    @property
+    def waits(self) -> bool:
+        """Say that nothing has become of it yet."""
+        return self.outcome is None and self.refusal is None and not self.alone
+
 
 class SharedCommit:
     """Appends submissions of many threads; `append` returns only when its submission is durable.
@@ -59,16 +64,12 @@ class SharedCommit:
                 if ticket.alone:
                     self._commit([ticket])
                     break
-                time.sleep(max(0.0, self._not_before - time.monotonic()))
-                with self._door:
-                    batch = self._waiting[:MOST_IN_A_COMMIT]
-                    del self._waiting[:MOST_IN_A_COMMIT]
-                self._commit_together(batch, mine=ticket)
+                self._commit_together(self._next(), mine=ticket)
         if ticket.outcome is None:  # pragma: no cover - the loop ends with an outcome or an exception
             raise NotNow
         return ticket.outcome
 
-    def _commit_together(self, batch: list[_Ticket], *, mine: _Ticket) -> None:
+    def _commit_together(self, batch: list[_Ticket], *, mine: _Ticket | None) -> None:
         try:
             self._commit(batch)
         except Exception as wrong:
@@ -84,26 +85,36 @@ class SharedCommit:
                     self._waiting.clear()
             for ticket in batch:
                 ticket.refusal, ticket.alone = refusal, refusal is None
-            if refusal is not None and mine in batch:
+            if refusal is not None and mine is not None and mine in batch:
                 raise
         except BaseException:
             for ticket in batch:
                 ticket.refusal = NotNow()
             raise
 
-    def append_all(self, submissions: Sequence[Submission]) -> list[Outcome] | None:
-        """Append what was gathered elsewhere, as one commit; None when one of them cannot be stored, so none was.
+    def append_all(self, submissions: Sequence[Submission]) -> list[Outcome | None]:
+        """Append what was gathered elsewhere along with whoever waits; None for one that is to be tried by itself.
 
-        Raise what would be so for each of them: `NotNow`, or the database's own trouble that amounts to it.
+        Raise `NotNow` when it could not be made, which would be so for each of them.
         """
-        with gate_of(self._engine).enter(), self._turn:
-            time.sleep(max(0.0, self._not_before - time.monotonic()))
-            try:
-                return self.append_together(submissions)
-            except Exception as wrong:
-                if refusal_of(wrong) is None:
-                    return None
-                raise
+        tickets = [_Ticket(submission) for submission in submissions]
+        with gate_of(self._engine).enter():
+            with self._door:
+                self._waiting += tickets
+            with self._turn:
+                while any(ticket.waits for ticket in tickets):
+                    self._commit_together(self._next(), mine=None)
+        refusal = next((ticket.refusal for ticket in tickets if ticket.refusal is not None), None)
+        if refusal is not None:
+            raise refusal
+        return [ticket.outcome for ticket in tickets]
+
+    def _next(self) -> list[_Ticket]:
+        time.sleep(max(0.0, self._not_before - time.monotonic()))
+        with self._door:
+            batch = self._waiting[:MOST_IN_A_COMMIT]
+            del self._waiting[:MOST_IN_A_COMMIT]
+        return batch
 
     def append_together(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Append submissions in one commit of their own, all or none."""
