@@ -15,7 +15,7 @@ from flask import request
 from flask_limiter import ApplicationLimit, Limiter
 from flask_limiter.util import get_remote_address
 from limits import RateLimitItem, parse
-from limits.storage import Storage
+from limits.storage import MemoryStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from edu_platform.config.settings import Settings
@@ -114,10 +114,15 @@ class Allowance:
         self._of_address = parse(OF_AN_ADDRESS)
 
     def take(self, authorization: str, address: str) -> list[tuple[str, str]] | None:
-        """Count one request of a bearer; return the headers that tell of it, None when there was one too many."""
+        """Count one request of a bearer; return the headers that tell of it, None when there was one too many.
+
+        None as well while Valkey is away: Flask's own limiter counts then, and asks now and then whether it is back.
+        """
         if not limiter.enabled:
             return []
         windows, key = limiter.limiter, bearer(authorization)
+        if isinstance(windows.storage, MemoryStorage):
+            return None
         try:
             if not windows.hit(self._of_caller, key, self._endpoint) or not windows.hit(
                 self._of_address, address, "global"
