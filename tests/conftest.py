@@ -101,7 +101,11 @@ def database(request: pytest.FixtureRequest, data_dir: Path) -> Iterator[tuple[s
         def restore_file() -> None:
             for ending in ("-wal", "-shm"):
                 Path(f"{live}{ending}").unlink(missing_ok=True)
-            shutil.copyfile(template, live)
+            # Another file under the same name: a connection that a test's thread still holds keeps the old one, and
+            # does not make those who come after it read the new file by the old one's index.
+            fresh = live.with_name("fresh.sqlite3")
+            shutil.copyfile(template, fresh)
+            fresh.replace(live)
 
         restore_file()
         yield f"sqlite:///{live}", restore_file
