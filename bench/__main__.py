@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from bench import attempts, counting, reading, results, year
+from bench import attempts, counting, films, reading, results, year
 
 PARTS = {
     "reading": reading.measure,
     "counting": counting.measure,
     "attempts": attempts.measure,
     "year": year.measure,
+    "films": films.measure,
 }
 """Each returns its section's text; to be found in the module of that name."""
 
