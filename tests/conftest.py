@@ -180,6 +180,7 @@ def app(whole_app: Flask, database: tuple[str, Callable[[], None]], settings: Se
     shutil.rmtree(settings.data_dir, ignore_errors=True)
     settings.data_dir.mkdir(parents=True)
     database[1]()
+    limiter.enabled = settings.limits  # there is one limiter; an application of a test's own may have set it
     with contextlib.suppress(Exception):
         limiter.reset()
     yield whole_app

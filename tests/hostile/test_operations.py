@@ -247,7 +247,7 @@ def test_an_operation_keeps_its_word_at_length(label, schema, world):
     [
         (({"oops": True}, 500), "undocumented status 500"),
         (({"oops": True}, 418), "undocumented status 418"),
-        (({"oops": True}, 200), "required property"),
+        (({"oops": True}, 200), "violates schema"),
         (("<p>oops", 200, {"Content-Type": "text/html"}), "Undocumented Content-Type"),
     ],
 )
