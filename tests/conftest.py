@@ -40,8 +40,15 @@ MAY_SKIP: dict[str, str] = {
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark whatever stands on the database, so that it runs on PostgreSQL too; leave the long ones out.
 
-    Long ones run when `-m` speaks of them, as `make test-long` does.
+    Long ones run when `-m` speaks of them, as `make test-long` does. What has a server to break, or a file, runs on
+    that database alone; what is `once` is long on PostgreSQL.
     """
+    on_postgresql = config.getoption("--database") == "postgresql"
+    elsewhere = "only_sqlite" if on_postgresql else "server"
+    items[:] = [item for item in items if item.get_closest_marker(elsewhere) is None]
+    for item in items:
+        if item.get_closest_marker("once") and on_postgresql:
+            item.add_marker("long")
     if "long" not in config.option.markexpr:
         items[:] = [item for item in items if item.get_closest_marker("long") is None]
     for item in items:

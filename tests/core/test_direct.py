@@ -59,9 +59,8 @@ def test_what_the_database_refuses_is_said_by_sqlalchemy_and_the_connection_goes
         assert sound.rows(connection, {"number": 7}) == [(7,)]
 
 
-def test_a_lost_connection_is_known_as_lost(app, request):
-    if request.config.getoption("--database") == "sqlite":
-        pytest.skip("a file has no connection to lose")
+@pytest.mark.server
+def test_a_lost_connection_is_known_as_lost(app):
     with app.app_context():
         with db.engine.connect() as connection:
             connection.connection.driver_connection.pgconn.finish()

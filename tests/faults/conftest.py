@@ -16,16 +16,11 @@ from tests.faults.house import House
 from tests.faults.seed import Seed, make_seed
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run houses on both databases, but for what has a server to break; what is `once` is long on the second."""
-    on_postgresql = config.getoption("--database") == "postgresql"
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run houses on both databases."""
     for item in items:
         if "seed" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
-        if item.get_closest_marker("once") and on_postgresql:
-            item.add_marker("long")
-    elsewhere = "only_sqlite" if on_postgresql else "server"
-    items[:] = [item for item in items if item.get_closest_marker(elsewhere) is None]
 
 
 @pytest.fixture(scope="session")
