@@ -98,6 +98,10 @@ class _Part:
         file.seek(first)
         self.fileno, self.close = file.fileno, file.close
 
+    def __del__(self) -> None:
+        """Close the file of an answer that nobody took up."""
+        self._file.close()
+
     def read(self, most: int) -> bytes:
         piece = self._file.read(min(most, self._left))
         self._left -= len(piece)
