@@ -50,6 +50,7 @@ def _note(settings: Settings) -> None:
         with writing() as session:
             beat(session, BACKUP)
         db.session.remove()
+        db.engine.dispose()
 
 
 @click.command()

@@ -30,6 +30,8 @@ from edu_platform.backup.rules import FileEntry, Print
 DUMP = "database.dump"
 BASE = "base"
 STARTS_WITHIN = 600
+_LEAVING = 2.0
+"""Seconds that a server process may take to end after its client has gone."""
 ERRORS = (psycopg.Error,)
 
 
@@ -142,15 +144,20 @@ def compare(address: str, wanted: dict[str, Print], progress: Progress) -> None:
 
 
 def users_of(address: str) -> int:
-    """Return how many other connections the database has."""
+    """Return how many other connections the database has; one whose client has just gone is given a moment to end."""
+    give_up = time.monotonic() + _LEAVING
     with connect(make_url(address)) as connection:
-        return int(
-            _first(
-                connection,
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+        while True:
+            count = int(
+                _first(
+                    connection,
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+                )
             )
-        )
+            if not count or time.monotonic() > give_up:
+                return count
+            time.sleep(0.1)
 
 
 def is_empty(address: str) -> bool:
