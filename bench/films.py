@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.load import ROOT
 from bench.results import machine
 from edu_platform.config.settings import Settings
+from edu_platform.factory.app import create_app
 from edu_platform.library.content.run import read_for
 from edu_platform.library.films import film_of
 from edu_platform.media.drawing.films import render_film
@@ -26,6 +27,7 @@ def measure() -> str:
     ]
     with tempfile.TemporaryDirectory(prefix="edu-bench-") as folder:
         settings = Settings.read({"EDU_ENVIRONMENT": "test", "EDU_DATA_DIR": folder, **_KEYS})
+        create_app(settings)  # makes the kinds known
         tree = read_for(ROOT / "content", settings)
         pieces = sorted(
             (piece for piece in tree.gathered.pieces if piece.kind == "video"), key=lambda p: p.slug
