@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BOTH_CORES := -n 2 --dist loadfile --no-loadscope-reorder -q
 
 .PHONY: run test test-long lint bench pins help
 .DEFAULT_GOAL := help
@@ -25,13 +26,15 @@ run: $(VENV)/run.stamp  ## start everything on 127.0.0.1:8000 (or PORT)
 
 test: $(VENV)/dev.stamp  ## every test, on SQLite and on PostgreSQL
 	@sh tests/debian.sh
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q --database=postgresql -m database
+	$(BIN)/pytest $(BOTH_CORES)
+	$(BIN)/pytest $(BOTH_CORES) --database=postgresql -m database
 
-test-long: $(VENV)/dev.stamp  ## the long ones too
+test-long: $(VENV)/dev.stamp  ## the long ones too; says what was tried, how many times, and what was lost
 	@sh tests/debian.sh
-	$(BIN)/pytest -q -m "long or not long"
-	$(BIN)/pytest -q --database=postgresql -m "database and (long or not long)"
+	@rm -f proofs.jsonl
+	@$(BIN)/pytest $(BOTH_CORES) --proofs=proofs.jsonl -m "long or not long"; sqlite=$$?; \
+	$(BIN)/pytest $(BOTH_CORES) --proofs=proofs.jsonl --database=postgresql -m "database and (long or not long)"; postgresql=$$?; \
+	$(BIN)/python -m tests.proofs proofs.jsonl; exit $$((sqlite + postgresql))
 
 lint: $(VENV)/dev.stamp  ## style, types, direction of imports
 	$(BIN)/ruff check .

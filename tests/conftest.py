@@ -16,15 +16,31 @@ import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import NullPool, create_engine, text
+from xdist.scheduler import LoadFileScheduling
 
 from edu_platform.config.settings import Settings
 from edu_platform.core.db import db
 from edu_platform.core.limits import limiter
 from edu_platform.factory.app import create_app
+from tests import proofs
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.addoption("--proofs", type=Path, help="add what each test came to to this file")
+
+
+@pytest.hookimpl(trylast=True)  # when the reporter is there
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--proofs") and not hasattr(config, "workerinput"):
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        file, database = config.getoption("--proofs"), config.getoption("--database")
+        config.pluginmanager.register(proofs.Recorder(file, database, reporter))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    proofs.begin(item)
 
 
 # a line a request would drown what a failing test has to say
@@ -49,13 +65,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("once") and on_postgresql:
             item.add_marker("long")
-    if "long" not in config.option.markexpr:
+    if not _is_long(config):
         items[:] = [item for item in items if item.get_closest_marker("long") is None]
     for item in items:
         if "database" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
-    # the longest file first, so that the other worker has the rest to itself
-    items.sort(key=lambda item: "/e2e/" not in item.path.as_posix())
+    # the longest first, so that the other worker has the rest to itself
+    longest = ("/faults/", "/hostile/test_operations") if _is_long(config) else ("/e2e/",)
+    items.sort(key=lambda item: not any(one in item.path.as_posix() for one in longest))
+
+
+class FaultsOneAtATime(LoadFileScheduling):
+    """Part a run by file, but give all faults to one process: each needs the machine's time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "faults" if nodeid.startswith("tests/faults/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FaultsOneAtATime | None:
+    return FaultsOneAtATime(config, log) if _is_long(config) else None
+
+
+def _is_long(config: pytest.Config) -> bool:
+    return "long" in config.option.markexpr
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -191,9 +223,16 @@ def app(whole_app: Flask, database: tuple[str, Callable[[], None]], settings: Se
     with contextlib.suppress(Exception):
         limiter.reset()
     yield whole_app
-    with whole_app.app_context():
+    nothing_is_left_open(whole_app)
+
+
+def nothing_is_left_open(app: Flask) -> None:
+    """Give up what a test used of the database; fail when it still holds a connection, which the next one would meet."""
+    with app.app_context():
         db.session.remove()
+        kept = db.engine.pool.checkedout()  # type: ignore[attr-defined]
         db.engine.dispose()
+    assert not kept, f"{kept} connections to the database were left open"
 
 
 @pytest.fixture

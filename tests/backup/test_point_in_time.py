@@ -114,6 +114,7 @@ def count(cluster: Cluster, pgdata: Path, statement: str) -> int:
         return int(connection.execute(statement).fetchone()[0])
 
 
+@pytest.mark.control("a moment after the mistake")
 def test_every_row_from_before_the_mistake_comes_back(cluster):
     if cluster is None:
         return

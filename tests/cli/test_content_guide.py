@@ -50,6 +50,7 @@ def test_the_examples_pass_the_check(root: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.control
 def test_an_example_with_a_mistake_does_not(root: Path) -> None:
     """The control: the examples are really read."""
     path = root / "campaigns.yaml"

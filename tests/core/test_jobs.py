@@ -265,6 +265,7 @@ def test_a_film_does_not_start_beside_paper():
     assert drain(run_message) == 0
 
 
+@pytest.mark.control("without the job")
 def test_finished_jobs_are_forgotten_after_thirty_days_and_no_other():
     from edu_platform.core.tasks import DONE_KEPT, prune
 

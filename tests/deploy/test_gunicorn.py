@@ -112,6 +112,7 @@ def waited(port, expected, seconds=30):
     return False
 
 
+@pytest.mark.control("a worker that is killed")
 def test_reloads_under_load_bring_new_code_and_fail_no_request(settings, code, tmp_path):
     with web(environ_of(settings), tmp_path / "log", cwd=code) as (port, master), Load(port) as load:
         before = "alive"
@@ -135,6 +136,7 @@ def test_reloads_under_load_bring_new_code_and_fail_no_request(settings, code, t
 
 
 @pytest.mark.long
+@pytest.mark.control
 def test_a_master_that_imports_the_application_would_keep_the_old_code(settings, code, tmp_path):
     """The control: what the shipped settings avoid."""
     conf = code / "deploy" / "gunicorn.conf.py"
@@ -234,6 +236,7 @@ with app.app_context(), db.engine.connect() as connection:
 
 
 @pytest.mark.parametrize("forgets", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.control("a fork that does not forget")
 def test_workers_share_no_connection_that_their_master_made(settings, postgresql, code, tmp_path, forgets):
     (code / "app.py").write_text(PRELOADED)
     conf = code / "deploy" / "gunicorn.conf.py"

@@ -63,6 +63,7 @@ def test_a_query_asks_for_what_there_is(where, expression):
 @pytest.mark.parametrize(
     "wrong", ["edu_http_request_total", "sum by (path) (edu_http_requests_total)", 'edu_ready{chek="x"}']
 )
+@pytest.mark.control
 def test_a_wrong_query_is_noticed(wrong):
     """The control."""
     assert unknown(wrong)

@@ -90,6 +90,7 @@ def test_a_command_of_the_guide_exists(line):
         "systemctl restart edu-webb",
     ],
 )
+@pytest.mark.control
 def test_a_wrong_command_is_noticed(line):
     """The control."""
     assert any(wrong(words) for words in commands(line))

@@ -60,6 +60,7 @@ def copy(tmp_path_factory):
     return folder
 
 
+@pytest.mark.control
 def test_the_wheel_does_not_load_without_opengl(copy):
     done = without_opengl(sys.executable, "-c", DRAW, path=copy)
     assert done.returncode != 0

@@ -74,6 +74,7 @@ def test_a_unit_starts_what_there_is_and_holds_it_tight(path):
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.control("a unit with a mistake")
 def test_systemd_itself_finds_nothing_wrong(tmp_path):
     (tmp_path / "program").write_text("#!/bin/sh\n")
     (tmp_path / "program").chmod(0o755)

@@ -244,6 +244,7 @@ def test_trouble_with_the_database_is_met_once_and_answered_by_flask(house, ente
     assert entered == ["/api/v1/beacons"]
 
 
+@pytest.mark.control
 def test_a_hopeful_write_that_meets_a_repeat_leaves_nothing_half_done(house):
     """The control: without looking again, what repeats would be told as accepted."""
     learner_id, headers = visitor(house)

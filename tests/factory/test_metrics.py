@@ -82,6 +82,7 @@ def test_processes_add_up_and_one_that_is_killed_takes_nothing_with_it(tmp_path)
     assert metrics.totals(folder)["edu_http_request_seconds\t/x\tsum"] == pytest.approx(4 * 5600 * 0.02)
 
 
+@pytest.mark.control
 def test_without_the_lock_the_living_would_be_robbed(tmp_path, monkeypatch):
     """The control: the lock alone keeps a second process out of a sheet whose owner lives."""
     folder = tmp_path / "figures"

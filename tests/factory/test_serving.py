@@ -310,6 +310,7 @@ def reads(port):
             return False
 
 
+@pytest.mark.control("gthread's readers wait")
 def test_reading_goes_on_while_every_thread_waits(ours, theirs):
     get(ours, LIST)
     assert reads(ours)

@@ -57,6 +57,15 @@ class Readers:
         """Return how long the slowest waited."""
         return max(self.seconds) * 1000
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """Return what a note of a proof tells of them."""
+        return {
+            "reads": len(self.seconds),
+            "reads_failed": len(self.failures),
+            "slowest_read_ms": round(self.slowest_ms),
+        }
+
     def __str__(self) -> str:
         """Say it in one line."""
         return (

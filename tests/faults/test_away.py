@@ -12,8 +12,9 @@ import pytest
 
 from tests.faults.load import Load
 from tests.faults.readers import Readers
-from tests.faults.truth import compare
+from tests.faults.truth import compare, tell
 from tests.faults.weakened import weakened
+from tests.proofs import note
 
 WRITERS = 60
 
@@ -79,6 +80,7 @@ def test_writers_who_wait_for_a_lock_leave_threads_for_reading(house):
     refused = refusals_are_clear(answers)
     taken = [one for one in answers if one.status == 200]
     print(f"{len(taken)} waited and were taken, {len(refused)} refused; {readers}")
+    note("database locked", waited_and_taken=len(taken), refused=len(refused), **readers.figures)
     assert not readers.failures, readers.failures[:5]
     assert readers.slowest_ms < 2_000
     assert uncached.status == 200, "what is not kept is read as well"
@@ -89,6 +91,7 @@ def test_writers_who_wait_for_a_lock_leave_threads_for_reading(house):
 
 
 @pytest.mark.long
+@pytest.mark.control
 def test_without_the_gate_nobody_is_left_to_read(build):
     house = build(**weakened("no_gate"))
     house.start()
@@ -109,6 +112,7 @@ def test_a_lock_longer_than_anybody_waits_is_503_and_passes(house):
         seconds = time.monotonic() - began
     assert len(refusals_are_clear(answers)) == WRITERS
     print(f"{WRITERS} refused within {seconds:.1f} s; {readers}")
+    note("database locked for longer than anybody waits", refused=len(answers), **readers.figures)
     assert 9 < seconds < 14
     assert not readers.failures
     assert all(
@@ -150,6 +154,7 @@ def test_a_restarted_server_is_waited_out(house):
     load, readers, asked = away(house, 2.5)
     found = compare(house.database, load.ledger)
     print(f"{load.ledger}; {found}; {readers}; ready again: {house.wait_ready():.1f} s")
+    tell("database restarted", load.ledger, found, **readers.figures)
     assert not found.faults, (found.faults[:10], house.complaints())
     assert load.ledger.refused[503]
     assert not readers.failures, readers.failures[:5]
@@ -170,6 +175,7 @@ def test_a_restarted_server_is_waited_out(house):
 
 @pytest.mark.server
 @pytest.mark.long
+@pytest.mark.control
 def test_without_what_is_kept_reading_fails_with_the_database(build):
     house = build(**weakened("no_reading_while_away"))
     house.start()
@@ -180,6 +186,7 @@ def test_without_what_is_kept_reading_fails_with_the_database(build):
 
 @pytest.mark.server
 @pytest.mark.long
+@pytest.mark.control
 def test_without_clear_answers_it_is_500(build):
     house = build(**weakened("no_clear_answer"))
     house.start()
@@ -197,6 +204,7 @@ def test_a_catalogue_that_cannot_be_looked_at_holds_up_nobody(house):
         holder.rollback()
         time.sleep(0.5)
     print(readers)
+    note("catalogue locked by a migration", **readers.figures)
     assert not readers.failures, readers.failures[:5]
     assert sum(seconds > 1 for seconds in readers.seconds) <= 2, "one may be held up by its own look"
     assert max(readers.ages) >= 2

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.load import Load
 from tests.faults.readers import LIST, Readers
-from tests.faults.truth import compare, recount
+from tests.faults.truth import compare, recount, tell
 from tests.faults.weakened import weakened
 
 
@@ -29,7 +29,7 @@ def refused(house):
     return answer if answer.status != 200 else None
 
 
-def all_is_well(house, load):
+def all_is_well(house, load, readers, fault):
     # what `send` got acknowledged is nobody's in the ledger
     found = compare(house.database, load.ledger)
     found.wrong = [one for one in found.wrong if "probe-" not in one]
@@ -37,7 +37,9 @@ def all_is_well(house, load):
     print(*house.complaints(), sep="\n")
     assert not found.faults, found.faults[:10]
     house.settle(90)
-    assert not recount(house.database)
+    different = recount(house.database)
+    tell(fault, load.ledger, found, tallies_that_differ=len(different), **readers.figures)
+    assert not different
     assert not house.database.damage()
 
 
@@ -70,7 +72,7 @@ def test_a_full_disk_is_507_and_passes(on_disk, disk):
     if house.database.kind == "sqlite":
         assert uncached.status == 200, "reading needs no room"
     assert before == (house.pids("web worker"), house.pids("job worker")), "nobody was restarted"
-    all_is_well(house, load)
+    all_is_well(house, load, readers, "disk full")
 
 
 def turned_read_only(house, disk, *, seconds=60):
@@ -104,11 +106,12 @@ def test_a_disk_that_turns_read_only_is_waited_out(on_disk, disk):
     assert int(answer.headers["retry-after"]) >= 1
     assert (kept.status, ready.status) == (200, 503)
     assert not readers.failures, readers.failures[:5]
-    all_is_well(house, load)
+    all_is_well(house, load, readers, "disk turned read-only")
 
 
 @pytest.mark.only_sqlite
 @pytest.mark.long
+@pytest.mark.control
 def test_who_keeps_a_connection_to_a_broken_file_never_recovers(on_disk, disk):
     house = on_disk(**weakened("keep_broken_connections"))
     with pytest.raises(TimeoutError):

@@ -109,6 +109,7 @@ class Person:
 
 
 @pytest.mark.once
+@pytest.mark.control("a planted canary")
 def test_nothing_of_a_person_is_left_and_a_restore_forgets_them_again(build, folder, tools, monkeypatch):  # noqa: F811
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
     standin = StandIn(STANDIN_APPID, SECRET)

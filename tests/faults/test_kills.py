@@ -10,8 +10,9 @@ import pytest
 
 from edu_platform.reach.models import EVERYWHERE
 from tests.faults.load import Load
-from tests.faults.truth import compare, recount, told
+from tests.faults.truth import compare, recount, tell, told
 from tests.faults.weakened import weakened
+from tests.proofs import note
 
 PARTS = {
     "sqlite": ("web worker", "job worker", "web master"),
@@ -36,18 +37,20 @@ def run(house, parts, *, acks, **options):
     return load, found
 
 
-def hold(house, load, found):
+def hold(house, load, found, kills):
     """Assert that everything holds, also what is folded from it."""
     assert not found.faults, (found.faults[:10], house.complaints())
     assert sum(load.ledger.broken.values()) > 0, "no kill was felt"
     house.settle(120)
-    assert not recount(house.database)
+    different = recount(house.database)
+    tell("kill -9 under load", load.ledger, found, kills=kills, tallies_that_differ=len(different))
+    assert not different
     assert not house.database.damage()
 
 
 def test_hundreds_of_acknowledgements_survive_a_kill_of_each_process(house):
     load, found = run(house, PARTS[house.database.kind], acks=70)
-    hold(house, load, found)
+    hold(house, load, found, len(PARTS[house.database.kind]))
     assert load.ledger.acks >= 280
 
 
@@ -55,11 +58,12 @@ def test_hundreds_of_acknowledgements_survive_a_kill_of_each_process(house):
 def test_thousands_of_acknowledgements_survive_twenty_kills(house):
     parts = itertools.islice(itertools.cycle(EVERY_PART[house.database.kind]), 20)
     load, found = run(house, parts, acks=250)
-    hold(house, load, found)
+    hold(house, load, found, 20)
     assert load.ledger.acks >= 5_000
 
 
 @pytest.mark.once
+@pytest.mark.control
 def test_answered_before_the_commit_a_kill_loses(build):
     house = build(**weakened("answer_before_commit"))
     house.start()
@@ -67,10 +71,12 @@ def test_answered_before_the_commit_a_kill_loses(build):
     time.sleep(2)
     found = compare(house.database, load.ledger)
     print(f"a while later: {found}")
+    note("control: answered before the commit", kills=1, acknowledged=load.ledger.acks, lost=len(found.lost))
     assert 0 < len(found.lost) < len(load.ledger.acknowledged), "what was not killed was stored in the end"
 
 
 @pytest.mark.long
+@pytest.mark.control
 def test_known_by_nothing_repeats_are_counted_twice(build):
     house = build(**weakened("no_deduplication"))
     house.database.start()
@@ -82,6 +88,7 @@ def test_known_by_nothing_repeats_are_counted_twice(build):
     load.stop()
     found = compare(house.database, load.ledger)
     print(f"{load.ledger}; {found}")
+    note("control: nothing known again", acknowledged=load.ledger.acks, counted_twice=len(found.doubled))
     assert found.doubled
 
 
@@ -97,6 +104,7 @@ def drop_unique_key(database):
 
 
 @pytest.mark.long
+@pytest.mark.control
 def test_a_fold_in_two_steps_counts_twice_when_it_is_killed_between_them(build):
     house = build(**weakened("fold_in_two_steps"))
     house.start()
@@ -109,7 +117,9 @@ def test_a_fold_in_two_steps_counts_twice_when_it_is_killed_between_them(build):
     load.stop()
     assert not compare(house.database, load.ledger).faults
     house.settle()
-    assert recount(house.database)
+    different = recount(house.database)
+    note("control: a fold in two steps", kills=1, tallies_that_differ=len(different))
+    assert different
 
 
 def tallied(database):
@@ -143,4 +153,6 @@ def test_a_fold_killed_again_and_again_counts_once(house):
     print(f"{kills} kills of the folding worker; {load.ledger}; {found}")
     assert not found.faults, found.faults[:10]
     house.settle()
-    assert not recount(house.database)
+    different = recount(house.database)
+    tell("kill -9 of the fold", load.ledger, found, kills=kills, tallies_that_differ=len(different))
+    assert not different

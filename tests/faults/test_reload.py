@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.load import Load
 from tests.faults.readers import Readers
-from tests.faults.truth import compare
+from tests.faults.truth import compare, tell
 
 
 @pytest.mark.long
@@ -30,6 +30,7 @@ def test_three_reloads_fail_no_request_and_lose_nothing(house):
         load.stop()
     found = compare(house.database, load.ledger)
     print(f"{load.ledger}; {found}; {readers}")
+    tell("reload under load", load.ledger, found, reloads=3, **readers.figures)
     assert not found.faults, found.faults[:5]
     assert not load.ledger.broken
     assert not load.ledger.refused

@@ -93,6 +93,7 @@ def test_without_valkey_every_process_counts_by_itself_and_nobody_waits(build, v
         house.wait_until(is_asked_again, 60, "Valkey again")
 
 
+@pytest.mark.control
 def test_without_patience_a_hanging_valkey_holds_everybody_up(shared, valkey_proxy, monkeypatch):
     """The control: the patience that is set is the time that a request loses."""
     monkeypatch.setattr(limits, "VALKEY_PATIENCE", 3)
@@ -178,6 +179,7 @@ def test_a_store_that_is_gone_hangs_or_breaks_off_is_said_and_hinders_nobody(bui
     assert slowest < 2
 
 
+@pytest.mark.control
 def test_without_a_gate_a_hanging_store_takes_every_thread(store_proxy, shared):
     """The control: as many threads hang as ask; with the gate, all but half are refused at once."""
     store_proxy.mode = "hang"

@@ -10,6 +10,7 @@ from bench.nginx import nginx, program
 from edu_platform.config.settings import Settings
 from tests.faults.readers import Readers
 from tests.faults.slow import WAYS, SlowClients
+from tests.proofs import note
 
 pytestmark = [pytest.mark.once, pytest.mark.skipif(program() is None, reason="nginx is not installed")]
 
@@ -31,6 +32,7 @@ def watched(house, port, seconds, **slow):
         with SlowClients(port, **slow) as clients:
             time.sleep(seconds)
             print(f"{clients.connected} slow clients at the end, hung up on {clients.hung_up_on}; {readers}")
+            note("slow clients before nginx", slow_clients=clients.connected, **readers.figures)
             assert clients.connected > 250
     return readers
 
@@ -50,6 +52,7 @@ def test_each_way_of_being_slow_hinders_nobody(house, behind, way):
 
 
 @pytest.mark.long
+@pytest.mark.control
 def test_without_nginx_slow_bodies_take_every_thread(house):
     with SlowClients(house.port, count=40, ways=("bodies",)):
         time.sleep(1)

@@ -11,7 +11,8 @@ import pytest
 
 from tests.faults.load import Load
 from tests.faults.seed import ROOT
-from tests.faults.truth import compare, recount
+from tests.faults.truth import compare, recount, tell
+from tests.proofs import note
 
 
 def publish(house, folder, *files):
@@ -75,8 +76,10 @@ def test_without_the_worker_everything_else_goes_on(house, folder):
     )
     assert visible(house, "clear-bill")
     once(house)
-    assert not compare(house.database, load.ledger).faults
-    assert not recount(house.database)
+    found, different = compare(house.database, load.ledger), recount(house.database)
+    tell("worker dead", load.ledger, found, tallies_that_differ=len(different))
+    assert not found.faults
+    assert not different
 
 
 @pytest.mark.long
@@ -93,5 +96,6 @@ def test_a_worker_killed_in_the_middle_of_a_heavy_job_does_it_once(house, folder
     print(f"taken up {again:.0f} s after the kill, all done {waited:.0f} s later: {jobs(house)}")
     assert visible(house, "eggs-for-savings")
     once(house)
+    note("worker killed in a film", kills=1, films_made=1)
     alone = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True).stdout
     assert str(house.data_dir) not in alone, "a drawing process was left behind"

@@ -16,6 +16,7 @@ from edu_platform.core.vocabulary import ACTIONS, Action
 from edu_platform.reach.models import EVERYWHERE, NUMBERS
 from tests.faults.databases import Database
 from tests.faults.load import Ledger
+from tests.proofs import note
 
 _PARTICIPATION = {NUMBERS[Action][action] for action, rule in ACTIONS.items() if rule.participation}
 _VIEW = NUMBERS[Action][Action.VIEW]
@@ -38,6 +39,24 @@ class Findings:
     def __str__(self) -> str:
         """Say it in one line."""
         return f"{self.checked} checked: lost {len(self.lost)}, doubled {len(self.doubled)}, wrong {len(self.wrong)}"
+
+
+def tell(what: str, ledger: Ledger, found: Findings, **figures: float) -> None:
+    """Note, among what the run of tests proves, what a load got acknowledged and what became of it."""
+    note(
+        what,
+        **figures,
+        requests=ledger.requests,
+        acknowledged=ledger.acks,
+        beacons=len(ledger.acknowledged),
+        answers=ledger.answers,
+        submissions=ledger.submissions,
+        broken=sum(ledger.broken.values()),
+        refused_for_a_while=sum(ledger.refused.values()),
+        lost=len(found.lost),
+        counted_twice=len(found.doubled),
+        wrong=len(found.wrong),
+    )
 
 
 def compare(database: Database, ledger: Ledger) -> Findings:

@@ -27,6 +27,7 @@ from edu_platform.media.inspection import MEMORY
 from tests.cast import staff_member
 from tests.hostile import files
 from tests.library.content.test_source import packed, workbook
+from tests.proofs import note
 
 ADDRESS = "/api/v1/staff/media"
 SHORT_BOMBS = ["png 9400² RGBA", "png text of 200 MB", "jpeg 65500²", "gif 65535²",
@@ -95,6 +96,7 @@ def test_a_bomb_is_refused_within_bounds(upload, client, tmp_path, name):
     assert refused(upload(data)) == "unusable_file"
     assert client.get("/healthz").status_code == 200
     memory, seconds, _ = measured("film" if is_film(name) else "picture", data, tmp_path)
+    note("bombs", files=1, refused=1, slowest_cpu_seconds=round(seconds, 1), largest_memory_mb=memory)
     assert memory < 512
     assert seconds < 6  # the kernel counts in ticks: 5 s and the start of Python
 
@@ -105,6 +107,7 @@ def test_every_bomb_is_refused_within_bounds(upload, client, tmp_path, name):
     test_a_bomb_is_refused_within_bounds(upload, client, tmp_path, name)
 
 
+@pytest.mark.control
 def test_without_limits_a_bomb_exceeds_them(tmp_path):
     """The control: the same child's work, its limits left out, and the decoder's own."""
     data = files.png(9_400, 9_400, colour=6)
@@ -158,6 +161,7 @@ def test_nothing_of_what_a_picture_carried_is_kept(upload, client, editor, setti
             assert files.CANARY not in path.read_bytes()
 
 
+@pytest.mark.control
 def test_a_picture_saved_plainly_keeps_its_comment():
     """The control: opening and saving alone."""
     buffer = io.BytesIO()
@@ -192,6 +196,7 @@ def try_mutants(upload, client, count, first=0):
             refused(answer)
     assert client.get("/readyz").status_code in {200, 503}
     assert client.get("/healthz").status_code == 200
+    note("files with something wrong", files=count, taken=counted[201], refused=counted[422], other_answers=0)
     print(f"{count} files from {first}: {counted[201]} taken, {counted[422]} refused")
     return counted
 
@@ -208,6 +213,7 @@ def test_1400_files_with_something_wrong(upload, client, part):
     assert counted[422] > 20 and counted[201] > 2
 
 
+@pytest.mark.control
 def test_a_handler_that_knows_one_kind_of_error_meets_others():
     """The control: `except OSError` alone, as is often written, lets others through."""
     others = set()

@@ -21,6 +21,7 @@ from edu_platform.library import richtext
 from edu_platform.library.content.proof_page import render_page
 from edu_platform.library.richtext import TRUSTED, read_markdown
 from tests.hostile.injections import RUN, corpus, placed
+from tests.proofs import note
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CORPUS = corpus()
@@ -146,6 +147,7 @@ def test_any_markdown_becomes_blocks_and_nothing_else(markdown):
 @given(TEXT)
 @settings(max_examples=10_000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_any_markdown_at_length(markdown):
+    note("generated Markdown", texts=1, executable=0)
     holds(markdown)
 
 
@@ -262,6 +264,7 @@ def test_the_editors_contact_sheet_runs_nothing_but_its_own(browser):
     assert (hits, [one for one in dangerous if one != "SCRIPT"], asked) == ([], [], [])
 
 
+@pytest.mark.control
 def test_markdown_with_html_let_through_runs(browser):
     """The control: the same texts, rendered by the same parser with HTML allowed."""
     parser = MarkdownIt("commonmark", {"html": True})
@@ -270,6 +273,7 @@ def test_markdown_with_html_let_through_runs(browser):
     assert hits and dangerous
 
 
+@pytest.mark.control
 def test_a_cleaner_that_allows_svg_math_and_style_lets_something_through(browser):
     """The control: never add them to an allow-list."""
     wide = nh3.ALLOWED_TAGS | {"svg", "math", "style", "animate", "set", "use", "a", "mtext", "mglyph"}

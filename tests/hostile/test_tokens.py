@@ -178,6 +178,7 @@ def test_a_token_that_was_ended_is_dead_at_both_at_once(house, what):
     assert house.everywhere(path, headers) == {(401, "token_revoked")}
 
 
+@pytest.mark.control
 def test_a_token_whose_end_is_not_looked_up_lives_on(house, monkeypatch):
     """The control: a signature alone cannot be taken back."""
     _, headers = ended(house, "learner signs out")
@@ -243,6 +244,7 @@ app = create_app(replace(settings_here(), valkey_url=None))
 
 
 @pytest.mark.long
+@pytest.mark.control
 def test_counts_of_each_process_alone_are_got_round(valkey, tmp_path):
     """The control: two processes, each counting by itself."""
     more = {"EDU_VALKEY_URL": valkey, "EDU_WEB_PROCESSES": "2", "EDU_LIMITS": "on"}
@@ -303,6 +305,7 @@ def test_a_code_opens_one_session_however_often_it_is_sent(app, wechat):
     assert set(came) <= {(201, None), (401, "code_used"), (401, "code_spent"), (503, "wechat_busy")}, came
 
 
+@pytest.mark.control
 def test_codes_that_can_be_used_again_open_many(app, wechat):
     """The control: a WeChat that forgets what it has seen."""
     code, seen = issue(wechat), []

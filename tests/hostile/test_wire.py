@@ -162,6 +162,7 @@ def server(request, gunicorn):
         yield front
 
 
+@pytest.mark.control
 def test_two_requests_that_are_two_get_two_answers(server):
     """The control: requests one after another on one connection are counted as what they are."""
     assert exchange(server, GET + b"\r\n" + HIDDEN)[0] == [200, 200]

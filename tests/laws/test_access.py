@@ -265,6 +265,7 @@ def test_a_piece_that_is_not_out_does_not_exist_for_anybody_but_its_makers(app, 
     assert wrong == []
 
 
+@pytest.mark.control
 def test_a_piece_that_is_out_is_found_by_the_same_requests(app, client, desk):
     """The control: what hides a piece is its state, not the request."""
     desk.publish("quiz-out")

@@ -53,11 +53,13 @@ def test_sqlite_is_one_that_keeps_what_it_was_given():
     [((3, 40, 1), True), ((3, 44, 6), False), ((3, 50, 6), True), ((3, 50, 7), False), ((3, 51, 1), True),
      ((3, 51, 3), False), ((3, 52, 0), True), ((3, 53, 4), False)],
 )  # fmt: skip
+@pytest.mark.control
 def test_the_releases_that_corrupt_are_known(sqlite, corrupts):
     """The control."""
     assert may_corrupt(sqlite) is corrupts
 
 
+@pytest.mark.control
 def test_an_old_library_is_found():
     """The control."""
     assert is_too_old("gunicorn", "26.0.0")

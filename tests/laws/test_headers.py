@@ -195,6 +195,7 @@ def test_a_limit_says_so_with_the_same_headers(settings):
     assert tell([("429", refused[0])] if refused else []) == {}
 
 
+@pytest.mark.control
 def test_an_answer_made_outside_is_found(app):
     """The control: something that answers before the house can protect it."""
     inner = app.wsgi_app
@@ -214,6 +215,7 @@ def test_an_answer_made_outside_is_found(app):
 
 
 @pytest.mark.parametrize("name", sorted(protective(secure=True)))
+@pytest.mark.control
 def test_each_header_left_out_is_found(app, client, monkeypatch, name):
     """The control: each of them is looked for."""
     from edu_platform.factory import headers

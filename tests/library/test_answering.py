@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import marshmallow as ma
+import pytest
 
 from edu_platform.library.answering import loaded, questions
 
@@ -40,6 +41,7 @@ def compare(schema, generator):
     assert any(found is not None for found in said)
 
 
+@pytest.mark.control
 def test_a_schema_that_looks_at_several_fields_is_not_for_the_short_way():
     """The control: the comparison tells when a schema does more than its fields."""
 

@@ -60,6 +60,7 @@ def test_what_was_hidden_in_vain_stays_public(store, file):
     assert store.published() == {}
 
 
+@pytest.mark.control
 def test_without_taking_back_it_would_not_follow(store, file, monkeypatch):
     """The control."""
     monkeypatch.setattr(operations, "_remember", lambda *_: None)

@@ -127,6 +127,7 @@ def test_no_migration_since_the_first_stops_those_who_work(first):
         "UPDATE beacon SET day = 1",
     ],
 )
+@pytest.mark.control
 def test_the_check_finds_what_it_is_for(statement):
     """The control."""
     assert complaints([statement], {"beacon"})

@@ -305,6 +305,7 @@ def test_a_migration_that_must_wait_lets_readers_go_on_and_tries_again(make_url)
     engine.dispose()
 
 
+@pytest.mark.control
 def test_without_a_time_out_readers_would_queue_behind_a_waiting_migration(make_url):
     """The control: a statement that asks for a table whole and waits as long as it takes stops every reader."""
     url = make_url()

@@ -156,6 +156,7 @@ def test_what_is_deleted_in_sqlite_is_overwritten(app, files):
         )  # the control: PostgreSQL keeps dead rows and its log, so nothing personal may be in clear
 
 
+@pytest.mark.control
 def test_without_secure_delete_it_would_still_be_there(app, files):
     trace = canary("careless")
     put_and_delete(app, trace, careless=True)
@@ -189,6 +190,7 @@ def opened(app, learner_id: int, kept: dict[str, bytes]) -> str:
     return open_with(key, kept["openid_sealed"], context=identity_context(learner_id, "openid")).decode()
 
 
+@pytest.mark.control("before the erasure")
 def test_an_old_copy_of_the_database_opens_with_todays_keys_until_the_erasure_and_never_after(app, client):
     openid = canary("openid")
     learner_id, headers = somebody(app, client, openid=openid, unionid=canary("u"), key=canary("k"))
@@ -199,6 +201,7 @@ def test_an_old_copy_of_the_database_opens_with_todays_keys_until_the_erasure_an
         opened(app, learner_id, kept)
 
 
+@pytest.mark.control
 def test_a_key_store_kept_with_its_history_would_open_it(app, client):
     """The control of why the store is backed up without history."""
     openid = canary("openid")

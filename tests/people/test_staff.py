@@ -173,6 +173,7 @@ def test_strangers_cannot_lock_the_owner_out(app, context):
     assert sign_in(at(app, HOME)).status_code == 201
 
 
+@pytest.mark.control
 def test_with_one_count_for_all_addresses_strangers_lock_the_owner_out(app, context, monkeypatch):
     """The control: no address is known."""
     make(app)

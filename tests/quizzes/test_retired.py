@@ -149,6 +149,7 @@ def test_a_mistake_stays_to_be_read_and_is_practised_no_more(app, root):
     assert [q["stem"] for q in practice["questions"]] == [QUESTIONS[0]["stem"]]
 
 
+@pytest.mark.control
 def test_without_a_time_nothing_is_retired(app, root):
     """The control: what the tests above see is done by `retire_at` alone."""
     import_tree(app, root)

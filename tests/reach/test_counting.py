@@ -335,6 +335,7 @@ MARCH = datetime(2026, 3, 10, 12, tzinfo=UTC)
 APRIL = datetime(2026, 4, 2, 12, tzinfo=UTC)
 
 
+@pytest.mark.control
 def test_a_fold_that_forgot_repeats_would_differ(learners):
     """The negative control: without the log's de-duplication the same batch twice counts twice."""
     batch = [one(learners[0], name, MARCH) for name in "abc"]
@@ -415,6 +416,7 @@ def test_a_second_device_raises_no_persons_when_it_signs_in(learners):
     assert {c.person_times for c in counts} == {3}
 
 
+@pytest.mark.control("pages alone")
 def test_what_became_anothers_is_replaced_in_days_months_and_years(learners):
     """With the control: what is written on the pages alone counts one person twice until then."""
     person, phone = learners[0], learners[2]
@@ -445,6 +447,7 @@ def test_what_became_anothers_is_replaced_in_days_months_and_years(learners):
         assert aliases.settle_aliases(session) == 0
 
 
+@pytest.mark.control("the log alone")
 def test_what_became_anothers_is_replaced_on_days_whose_log_is_archived(learners, monkeypatch):
     """With the control: whoever only asks the log misses them."""
     person, phone = learners[0], learners[2]

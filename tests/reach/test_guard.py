@@ -33,6 +33,7 @@ def test_a_beacon_cannot_be_changed(beacon):
     assert reading().scalar(select(Beacon.campaign_id)) == 0
 
 
+@pytest.mark.control
 def test_without_the_guard_it_could_be(beacon):
     """The control: the guard is what refuses."""
     with writing() as session:

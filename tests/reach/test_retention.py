@@ -153,6 +153,7 @@ def test_the_database_lets_nothing_go_that_no_archive_holds(old):
     assert names() == "abcdefghijk"
 
 
+@pytest.mark.control
 def test_without_the_guard_it_would(old):
     with writing() as session:
         if session.get_bind().dialect.name == "postgresql":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from bench.year import Replay, Size, Truth
 from edu_platform.core.clock import frozen
 from tests.campaigns.publishing import draft
@@ -11,6 +13,7 @@ from tests.campaigns.publishing import draft
 SMALL = Size(learners=200, over_http_learners=5, beacons=2_000, over_http=100, becoming=0.01, fold_every=90)
 
 
+@pytest.mark.control("one person or one beacon less in the truth")
 def test_every_figure_of_a_year_is_what_happened(app, tmp_path):
     with frozen(lambda: datetime(2026, 12, 1, tzinfo=UTC)):
         pieces = ["first-piece", "second-piece", "third-piece"]
