@@ -218,7 +218,7 @@ def test_nginx_before_both_sends_films_straight_from_the_store(house, film, tmp_
             "Cross-Origin-Resource-Policy",
         ):
             assert ours[name] == theirs[name], name
-        assert not [name for name in ours if name.lower().startswith("x-amz")]
+        assert not [name for name in ours if "amz" in name.lower()]
         assert httpx2.get(base + film, headers={"If-None-Match": ours["ETag"]}).status_code == 304
         for wrong, status in (
             (film + "x", 404),
