@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from edu_platform.config.settings import Settings
 from edu_platform.core.commits import run_afterwards
-from edu_platform.core.driver import is_of_the_file
+from edu_platform.core.driver import PlannedOnce, is_of_the_file
 from edu_platform.core.errors import Conflict
 from edu_platform.core.gate import gate_of
 from edu_platform.core.models import Base
@@ -42,6 +42,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
             "pool_size": settings.web_threads + 4,
             "max_overflow": 0,
             "pool_timeout": 10,
+            "pool_use_lifo": True,  # each connection has pages in memory: those used last are used again
         }
     return {
         "connect_args": {"connect_timeout": 5, "tcp_user_timeout": 10_000, "options": "-c lock_timeout=10s"},
@@ -57,6 +58,7 @@ def prepare(engine: Engine, *, threads: int) -> None:
     gate_of(engine, threads=threads)
     if engine.dialect.name != "sqlite":
         return
+    engine.dialect.statement_compiler = PlannedOnce
 
     @event.listens_for(engine, "connect")
     def _settings(dbapi: Any, record: Any) -> None:

@@ -1,4 +1,4 @@
-"""SQLite's own statements within a transaction of SQLAlchemy's, for the few that are run most."""
+"""SQLite's own ways: statements past SQLAlchemy, and SQL that it plans once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pysqlite3
 from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DBAPIError
 
 _FILE_TROUBLES = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_NOTADB")
@@ -15,6 +16,15 @@ _FILE_TROUBLES = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_
 def is_of_the_file(trouble: BaseException) -> bool:
     """Say whether something became of the file or its disk: once it is mended, a connection opened before would not know."""
     return (getattr(trouble, "sqlite_errorname", None) or "").startswith(_FILE_TROUBLES)
+
+
+class PlannedOnce(SQLiteCompiler):
+    """Writes a limit as an expression: for the sake of a bare bound one SQLite plans the statement anew at every run."""
+
+    def limit_clause(self, select: Any, **options: Any) -> str:
+        """Return the words at the end of a SELECT."""
+        written: str = super().limit_clause(select, **options)  # type: ignore[no-untyped-call]
+        return written.replace("LIMIT ", "LIMIT +", 1)
 
 
 class Driver:

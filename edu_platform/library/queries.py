@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -18,9 +18,11 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    tuple_,
     type_coerce,
     union_all,
 )
+from sqlalchemy.orm import InstrumentedAttribute
 
 from edu_platform.core.vocabulary import Audience, Right
 from edu_platform.library.models import (
@@ -96,30 +98,24 @@ def newest(found: Select[CatalogueEntry], after: tuple[datetime, int] | None) ->
     """Order by first appearance, newest first, beginning after the keys (published_at, piece id) of an item."""
     found = found.order_by(CatalogueEntry.published_at.desc(), CatalogueEntry.piece_id.desc())
     if after is not None:
-        moment, piece_id = after
-        found = found.where(
-            or_(
-                CatalogueEntry.published_at < moment,
-                and_(CatalogueEntry.published_at == moment, CatalogueEntry.piece_id < piece_id),
-            )
-        )
+        found = found.where(_before(after, CatalogueEntry.published_at, CatalogueEntry.piece_id))
     return found
 
 
 def most_read(found: Select[CatalogueEntry], after: tuple[int, int] | None) -> Select[CatalogueEntry]:
     """Order by reads, most first, beginning after the keys (reads, piece id) of an item."""
     found = found.join(Popularity, Popularity.piece_id == CatalogueEntry.piece_id).order_by(
-        Popularity.reads.desc(), CatalogueEntry.piece_id.desc()
+        Popularity.reads.desc(), Popularity.piece_id.desc()
     )
     if after is not None:
-        reads, piece_id = after
-        found = found.where(
-            or_(
-                Popularity.reads < reads,
-                and_(Popularity.reads == reads, CatalogueEntry.piece_id < piece_id),
-            )
-        )
+        found = found.where(_before(after, Popularity.reads, Popularity.piece_id))
     return found
+
+
+def _before(keys: Sequence[Any], *columns: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """Return the condition under which a row comes after `keys` in a falling order: one that an index can begin at."""
+    typed = (type_coerce(key, column.type) for key, column in zip(keys, columns, strict=True))
+    return tuple_(*columns) < tuple_(*typed)
 
 
 @lru_cache

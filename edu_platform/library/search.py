@@ -164,7 +164,7 @@ _FIND = {
         "SELECT rowid, rowid IN (SELECT rowid FROM search_index WHERE search_index MATCH :title) AS in_title,"
         " CAST(round(bm25(search_index, 10.0, 1.0) * 1e9) AS INTEGER) AS score"
         " FROM search_index WHERE search_index MATCH :whole"
-        " ORDER BY in_title DESC, score, rowid DESC LIMIT :most"
+        " ORDER BY in_title DESC, score, rowid DESC LIMIT +:most"
     ),
     "postgresql": text(
         "SELECT entry_id, document @@ CAST(:title AS tsquery) AS in_title,"
