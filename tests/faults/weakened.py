@@ -23,6 +23,12 @@ def weakened(*names: str) -> dict[str, Any]:
     }
 
 
+def _replace(owner: Any, name: str, by: Any) -> None:
+    """Put `by` in the place of a protection; fail when it is no longer there, or the control would control nothing."""
+    assert hasattr(owner, name), f"{owner} has no {name} any more"
+    setattr(owner, name, by)
+
+
 def answer_before_commit() -> None:
     """Acknowledge beacons at once, and store them half a second later."""
     from edu_platform.reach.operations.log import Outcome
@@ -48,22 +54,23 @@ def answer_before_commit() -> None:
         threading.Thread(target=later, daemon=True).start()
         return [Outcome(accepted=len(one.deeds)) for one in submissions]
 
-    SharedCommit.append = early  # type: ignore[method-assign]
-    SharedCommit.append_all = early_all  # type: ignore[method-assign]
+    _replace(SharedCommit, "append", early)
+    _replace(SharedCommit, "append_all", early_all)
 
 
 def no_deduplication() -> None:
     """Know no beacon again; the unique key must be dropped by the test."""
     from edu_platform.reach.operations import log
 
-    log._Sql.known = lambda *_: set()  # type: ignore[method-assign, assignment]
+    _replace(log._Sql, "known", lambda *_: set())
+    _replace(log, "_INSERT_NEW", log._INSERT)  # what it leaves to the key would fail without one
 
 
 def no_fsync() -> None:
     """Let SQLite answer without waiting for the disk."""
     from edu_platform.core import db
 
-    db._PRAGMAS = (*db._PRAGMAS, "synchronous=OFF")  # type: ignore[assignment]
+    _replace(db, "_PRAGMAS", (*db._PRAGMAS, "synchronous=OFF"))
 
 
 def fold_in_two_steps() -> None:
@@ -97,14 +104,14 @@ def fold_in_two_steps() -> None:
             )
         return gathered.beacons
 
-    tasks.fold_all = fold_all
+    _replace(tasks, "fold_all", fold_all)
 
 
 def no_clear_answer() -> None:
     """Take every trouble of database and disk for a bug."""
     from edu_platform.core import problems
 
-    problems.refusal_of = lambda _: None  # type: ignore[assignment]
+    _replace(problems, "refusal_of", lambda _: None)
 
 
 def no_reading_while_away() -> None:
@@ -114,22 +121,22 @@ def no_reading_while_away() -> None:
     def fail(self: Catalogue, trouble: Exception) -> Any:
         raise trouble
 
-    Catalogue._known_still = fail  # type: ignore[method-assign]
-    Catalogue._is_looked_at = lambda *_, **__: False  # type: ignore[method-assign, assignment]
+    _replace(Catalogue, "_known_still", fail)
+    _replace(Catalogue, "_is_looked_at", lambda *_, **__: False)
 
 
 def keep_broken_connections() -> None:
     """Go on using a connection to a file whose disk failed."""
-    from edu_platform.core import db
+    from edu_platform.core import driver
 
-    db._FILE_TROUBLES = ("none",)  # type: ignore[assignment]
+    _replace(driver, "_FILE_TROUBLES", ("none",))
 
 
 def no_gate() -> None:
     """Let every thread wait for the write lock, so that none is left for reading."""
     from edu_platform.core.gate import Gate
 
-    Gate.enter = lambda _: contextlib.nullcontext()  # type: ignore[method-assign, assignment, return-value]
+    _replace(Gate, "enter", lambda _: contextlib.nullcontext())
 
 
 def _weaken(names: tuple[str, ...]) -> None:

@@ -65,7 +65,7 @@ SLOW = {
     "POST /api/v1/staff/accounts",
     "PUT /api/v1/staff/accounts/{staff_id}",
 }
-SHORT, SHORT_SLOW, LONG, LONG_SLOW, LEAST_LONG = 10, 6, 360, 320, 300
+SHORT, SHORT_SLOW, LONG, LONG_SLOW, LEAST_LONG = 10, 6, 325, 310, 300
 # r: what ought to succeed, s: the same spoilt, g: generated and sent to what exists, a: generated and sent anywhere
 WAYS = {GenerationMode.POSITIVE: "rsrgrsra", GenerationMode.NEGATIVE: "gga"}
 NASTY = [
