@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from edu_platform.config.settings import Settings
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FOLDER = click.Path(path_type=Path)  # a file there is refused in our words
 
 
 @contextmanager

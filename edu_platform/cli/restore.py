@@ -42,6 +42,7 @@ def command(source: Path, **options: Any) -> None:
     from edu_platform.cli.backup import keys_beside, shown
     from edu_platform.core.clock import ZONE
     from edu_platform.factory.entry import settings_here
+    from edu_platform.media.errors import StoreAway
     from edu_platform.media.storage import store_of
     from edu_platform.people.keystore import KeyStore
 
@@ -71,6 +72,10 @@ def command(source: Path, **options: Any) -> None:
             _finish(dataclasses.replace(settings, database_url=address), lost)
     except BackupFailed as failed:
         raise click.ClickException(str(failed)) from failed
+    except StoreAway as away:
+        raise click.ClickException(
+            "文件存储没有应答，文件没有全部放回。请先不要启动平台；等文件存储恢复后，加 --replace 再恢复一次。"
+        ) from away
     click.echo(f"数据库已恢复到 {pgdata}：让 PostgreSQL 从这个文件夹启动，再启动平台。")
 
 

@@ -29,10 +29,12 @@ from edu_platform.backup.rules import (
 )
 from edu_platform.config.settings import Settings
 from edu_platform.core.clock import now
+from edu_platform.media.errors import StoreAway
 from edu_platform.media.storage import Store
 from edu_platform.people.keystore import KeyStore
 
 KEYS = "keys.sqlite3"
+AWAY = "文件存储没有应答，备份没有完成；已写入的部分已删除，请稍后再试。"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ def make(
     kind = Kind.SQLITE if settings.on_sqlite else Kind.BASE if base else Kind.DUMP
     if base and settings.on_sqlite:
         raise BackupFailed("--base 只用于 PostgreSQL；SQLite 的备份已经是整库。")
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise _in_words(wrong, root) from wrong
     begun = now()
     with _alone(root):
         for rest in root.glob(f"{UNFINISHED}*"):  # nobody else is at work: what is unfinished stays so
@@ -215,6 +220,10 @@ def _in_words(wrong: BaseException, root: Path) -> BaseException:
     full = f"{root} 所在的磁盘已满，备份没有完成；已写入的部分已删除。"
     if isinstance(wrong, OSError) and wrong.errno in {errno.ENOSPC, errno.EDQUOT}:
         return BackupFailed(full)
+    if isinstance(wrong, OSError):
+        return BackupFailed(f"{wrong.filename or root} 无法读取或写入：{wrong.strerror}")
+    if isinstance(wrong, StoreAway):
+        return BackupFailed(AWAY)
     if isinstance(wrong, sqlite.ERRORS):
         if "full" in str(wrong):
             return BackupFailed(full)
