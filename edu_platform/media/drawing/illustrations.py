@@ -8,6 +8,7 @@ everywhere), no pictures, no scripts, and nothing that refers outside the file.
 from __future__ import annotations
 
 import copy
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -45,6 +46,12 @@ _SHAPES: Final = frozenset(
     ]
 )
 _LARGEST: Final = 200_000
+_GRID: Final = 240
+_RIM: Final = 60.0
+"""Points a side on which it is measured what is drawn on, and how far beyond the square: a line may end outside it."""
+_MOST_GROWTH: Final = 1.15
+_REACH: Final = 0.625
+"""How far from the middle of a square, in its sides, a centred drawing's corners may come by growing: circles hold it."""
 
 Finder = Callable[[str], list[Problem]]
 """Checks an illustration by name and lists what is wrong with it."""
@@ -59,6 +66,16 @@ class Illustration:
 
     name: str
     parts: tuple[tuple[str, skia.Picture], ...]
+    inked: skia.Rect
+    """What of the square is drawn on."""
+
+    def draw_centred(self, canvas: skia.Canvas, x: float, y: float, side: float) -> None:
+        """Draw the whole with its ink in the middle of a square, a little larger where that has room."""
+        reach = math.hypot(self.inked.width(), self.inked.height()) / 2 / SIDE
+        grown = max(1.0, min(_MOST_GROWTH, _REACH / reach))
+        scale = side / SIDE * grown
+        left = x + side / 2 - self.inked.centerX() * scale
+        self.draw(canvas, left, y + side / 2 - self.inked.centerY() * scale, side * grown)
 
     def draw(self, canvas: skia.Canvas, x: float, y: float, side: float) -> None:
         """Draw the whole with its top left at (x, y)."""
@@ -141,12 +158,32 @@ def _cut(source: bytes) -> tuple[tuple[str, skia.Picture], ...]:
     return tuple(parts)
 
 
+def _inked(parts: tuple[tuple[str, skia.Picture], ...]) -> skia.Rect:
+    """Measure what of the square, and of a rim around it, is drawn on; the square if nothing is."""
+    whole = SIDE + 2 * _RIM
+    surface = skia.Surface(_GRID, _GRID)
+    canvas = surface.getCanvas()
+    canvas.scale(_GRID / whole, _GRID / whole)
+    canvas.translate(_RIM, _RIM)
+    for _, picture in parts:
+        canvas.drawPicture(picture)
+    seen = surface.makeImageSnapshot().toarray()[:, :, 3] > 0
+    across, down = seen.any(axis=0).nonzero()[0], seen.any(axis=1).nonzero()[0]
+    if not len(across):
+        return skia.Rect.MakeWH(SIDE, SIDE)
+    edges = [
+        float(edge) * whole / _GRID - _RIM for edge in (across[0], down[0], across[-1] + 1, down[-1] + 1)
+    ]
+    return skia.Rect.MakeLTRB(*edges)
+
+
 @lru_cache(maxsize=256)
 def _load(name: str, source: bytes) -> Illustration:
     problems = check_svg(source)
     if problems:
         raise CannotDrawError([Problem(name, problem.reason) for problem in problems])
-    return Illustration(name, _cut(source))
+    parts = _cut(source)
+    return Illustration(name, parts, _inked(parts))
 
 
 def load_illustration(folder: Path, name: str) -> Illustration:

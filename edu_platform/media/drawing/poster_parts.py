@@ -47,9 +47,9 @@ LABELS: Final = {
 RIGHTS: Final = {
     "property_safety": ("财产安全权", "您的钱和财产，受法律保护"),
     "right_to_know": ("知情权", "重要的事，有权先知道"),
-    "free_choice": ("自主选择权", "买不买、买哪种，自己定"),
+    "free_choice": ("自主选择权", "要不要买，由您自己定"),
     "fair_dealing": ("公平交易权", "条件要公平，不许强加"),
-    "lawful_redress": ("依法求偿权", "受了损失，可以依法索赔"),
+    "lawful_redress": ("依法求偿权", "受了损害，可以依法索赔"),
     "education": ("受教育权", "学懂金融，人人有份"),
     "respect": ("受尊重权", "不论是谁，都该被尊重"),
     "information_security": ("信息安全权", "个人信息，不许乱收乱用"),
@@ -214,7 +214,7 @@ def share_room(
 
 def least_gap(job: Job) -> float:
     """Give the smallest gap between the blocks of a sheet."""
-    return UNIT * (1.5 if job.tall else 0.9 if job.elder else 1.25)
+    return UNIT * (2.0 if job.tall else 0.9 if job.elder else 1.25)
 
 
 def least_picture(job: Job) -> float:
@@ -378,16 +378,22 @@ def qr_path(payload: str, x: float, y: float, side: float) -> skia.Path:
 
 
 def place_picture(sheet: Sheet, job: Job, x: float, y: float, side: float) -> None:
-    """Place the illustration in a square."""
+    """Place the illustration in the middle of a square."""
     sheet.keep("picture", x, y, width=side, height=side)
     picture = job.illustration
     if picture is not None:
-        sheet.add(lambda canvas: picture.draw(canvas, x, y, side))
+        sheet.add(lambda canvas: picture.draw_centred(canvas, x, y, side))
 
 
 def measure_points(job: Job, width: float, *, most: int = 3) -> list[Setting]:
     """Set all points for one width."""
     return [job.point(index, width, most=most) for index in range(len(job.points))]
+
+
+def indent(job: Job, group: float, room: float) -> float:
+    """Give how far a list is moved in on its card: on paper one that leaves much of it empty stands in the middle."""
+    spare = room - group
+    return spare / 2 if not job.tall and spare > room * 0.2 else 0.0
 
 
 # Small signs.

@@ -23,6 +23,7 @@ from edu_platform.media.drawing.poster_parts import (
     foot,
     hazard,
     header,
+    indent,
     least_gap,
     least_picture,
     measure_call,
@@ -35,6 +36,8 @@ from edu_platform.media.drawing.poster_parts import (
     triangle,
 )
 from edu_platform.media.drawing.sheet import MARGIN, UNIT, WIDTH, Sheet
+
+LOBES: Final = 7
 
 
 def warning(job: Job) -> Sheet:
@@ -52,7 +55,9 @@ def warning(job: Job) -> Sheet:
     pad = side_pad * job.tight
     points = measure_points(job, INNER - 2 * side_pad - icon - size * 0.4)
     row_gap = size * 0.62 * job.tight
-    card = sum(max(point.height, icon) for point in points) + row_gap * (len(points) - 1) + 2 * pad
+    # Two lines fill their row to the rule, one line does not: they get a little more air.
+    rows = [max(point.height + size * 0.2 * (len(point.lines) > 1), icon) for point in points]
+    card = sum(rows) + row_gap * (len(points) - 1) + 2 * pad
     call = measure_call(job)
     room = bottom - y
     fixed = card + call.height
@@ -114,9 +119,10 @@ def warning(job: Job) -> Sheet:
     y += picture + gap
     sheet.rect(skia.Rect.MakeXYWH(MARGIN, y, INNER, card), PAPER, 32)
     line = y + pad
-    for index, point in enumerate(points):
-        height = max(point.height, icon)
-        top, left = line + (height - icon) / 2, MARGIN + side_pad
+    group = icon + size * 0.4 + max(point.width for point in points)
+    left = MARGIN + side_pad + indent(job, group, INNER - 2 * side_pad)
+    for index, (point, height) in enumerate(zip(points, rows, strict=True)):
+        top = line + (height - icon) / 2
         if index:
             rule = line - row_gap / 2
             ends = (MARGIN + side_pad, rule), (WIDTH - MARGIN - side_pad, rule)
@@ -125,7 +131,7 @@ def warning(job: Job) -> Sheet:
         sheet.text(
             "point",
             point,
-            MARGIN + side_pad + icon + size * 0.4,
+            left + icon + size * 0.4,
             line + (height - point.height) / 2,
             ink=INK,
             ground=PAPER,
@@ -172,7 +178,7 @@ def right(job: Job) -> Sheet:
         fixed + claim.height,
         gaps,
         least=least_picture(job),
-        most=540.0,
+        most=400.0 if job.elder else 540.0,  # the right's name stands beside it, as much larger as the rest
         rows=len(points),
         air=size * 0.9,
     )
@@ -180,11 +186,33 @@ def right(job: Job) -> Sheet:
     row_gap += shares.air
     block += shares.air * len(points)
     pad += shares.air / 2
-    inset = MARGIN + size * 0.55
+    side_pad = size * 0.55
+    group = disc + size * 0.5 + max(point.width for point in points)
+    inset = MARGIN + side_pad + indent(job, group, INNER - 2 * side_pad)
     y += gap
     sheet.text("claim", claim, MARGIN, y, ink=colours.text, ground=ground, hang=True)
     y += claim.height + gap
-    fold = y + picture * 0.42
+    name, gloss = RIGHTS[job.rights[0]]
+    left = MARGIN + picture + UNIT * 1.5
+    width = WIDTH - MARGIN - left
+    label = fit_text(
+        name,
+        width - size * 1.2,
+        picture * 0.4,
+        largest=job.size(POINT * (1.45 if not job.tall else 1.35 if job.elder else 1.06)),
+        smallest=job.size(POINT * 0.9),
+        weight=900,
+        most_lines=1,
+    )
+    note = set_text(gloss, width - size * 0.2, job.size(POINT * 0.78), weight=700, leading=1.35)
+    seal = label.height + size * 0.7 if label else 0.0
+    # The seal stands clear above the fold and the gloss below it; where that is too high, the seal lies on the fold.
+    top, fold = y, y + seal + UNIT * 1.5
+    if not job.elder:
+        fold = y + picture * 0.58
+        top = fold - seal - UNIT * 2.5
+    elif note is not None and fold + UNIT * 1.75 + note.height > y + picture + gap * 0.6:
+        fold = y + seal * 0.6
 
     def head(canvas: skia.Canvas) -> None:
         path = skia.Path()
@@ -209,29 +237,14 @@ def right(job: Job) -> Sheet:
     sheet.circle(centre, y + radius, radius - 10, colours.glow)
     side = picture * (0.82 if job.tight < 1 else 0.72)
     place_picture(sheet, job, centre - side / 2, y + (picture - side) / 2, side)
-    name, gloss = RIGHTS[job.rights[0]]
-    left = MARGIN + picture + UNIT * 1.5
-    width = WIDTH - MARGIN - left
-    label = fit_text(
-        name,
-        width - size * 1.2,
-        picture * 0.4,
-        largest=job.size(POINT * (1.45 if not job.tall else 1.35 if job.elder else 1.06)),
-        smallest=job.size(POINT * 0.9),
-        weight=900,
-        most_lines=1,
-    )
     if label is not None:
         body = PAPER if light else INK
         ink = palette.mix(ground, INK, 0.1) if light else palette.SUN
-        note = set_text(gloss, width - size * 0.2, job.size(POINT * 0.78), weight=700, leading=1.35)
-        seal = label.height + size * 0.7
-        top = y + max(0.0, min(picture * 0.1, picture * 0.42 - seal - 6))
         box = skia.Rect.MakeXYWH(left, top, label.width + size * 1.1, seal)
         sheet.rect(box, body, 18)
         sheet.text("right", label, left + size * 0.55, top + size * 0.35, ink=ink, ground=body)
         if note is not None:
-            down = max(fold + 44, box.bottom() + size * 0.4)
+            down = max(fold + UNIT * 1.75, box.bottom() + size * 0.4)
             if down + note.height <= y + picture + gap * 0.6:
                 sheet.text("gloss", note, left + 4, down, ink=palette.INK, ground=sand)
     y += picture + gap
@@ -330,10 +343,9 @@ def campaign(job: Job) -> Sheet:
     side = picture * (0.74 if job.tight < 1 else 0.7)
     place_picture(sheet, job, (WIDTH - side) / 2, middle - side / 2, side)
     y += picture + gap
+    left = MARGIN + (INNER - star - size * 0.4 - max(point.width for point in points)) / 2
     for point, height in zip(points, tickets, strict=True):
         ticket(sheet, y, height)
-        content = star + size * 0.4 + point.width
-        left = MARGIN + (INNER - content) / 2
         top = y + height / 2
         sheet.put(spark, left + star / 2, top, star * 0.52, palette.VERMILION)
         sheet.text("point", point, left + star + size * 0.4, top - point.height / 2, ink=INK, ground=PAPER)
@@ -463,9 +475,10 @@ def steps(job: Job) -> Sheet:
         path.moveTo(-edge, -edge)
         path.lineTo(WIDTH + edge, -edge)
         path.lineTo(WIDTH + edge, head_bottom)
-        for index in range(6):
-            right_end = WIDTH + edge - (WIDTH + 2 * edge) * index / 6
-            left_end = WIDTH + edge - (WIDTH + 2 * edge) * (index + 1) / 6
+        # An odd number: a lobe, not a cusp, stands below the middle, where the picture is.
+        for index in range(LOBES):
+            right_end = WIDTH + edge - (WIDTH + 2 * edge) * index / LOBES
+            left_end = WIDTH + edge - (WIDTH + 2 * edge) * (index + 1) / LOBES
             path.quadTo((right_end + left_end) / 2, head_bottom + WAVE, left_end, head_bottom)
         path.close()
         canvas.drawPath(path, palette.fill(ground))
@@ -513,20 +526,18 @@ def steps(job: Job) -> Sheet:
 
     def trail(canvas: skia.Canvas) -> None:
         path = skia.Path()
-        path.moveTo(lefts[0], tops[0])
         for index in range(1, len(cards)):
             above = tops[index - 1] + cards[index - 1] / 2
             below = tops[index] + cards[index] / 2
-            path.moveTo(lefts[index - 1], above)
-            path.cubicTo(
-                lefts[index - 1], (above + below) / 2, lefts[index], (above + below) / 2, lefts[index], below
-            )
+            # from the middle of a disc to the middle of the next
+            start, end = lefts[index - 1] - disc * 0.12, lefts[index] - disc * 0.12
+            path.moveTo(start, above)
+            path.cubicTo(start, (above + below) / 2, end, (above + below) / 2, end, below)
         line = skia.Paint(palette.stroke(palette.mix(palette.SAND_DEEP, INK, 0.25), 8))
         line.setPathEffect(skia.DashPathEffect.Make([2.0, 20.0], 0.0))
         canvas.drawPath(path, line)
 
-    sheet.add(trail)
-    for index, (point, top, left, height) in enumerate(zip(points, tops, lefts, cards, strict=True)):
+    for point, top, left, height in zip(points, tops, lefts, cards, strict=True):
         width = INNER - disc * 0.62 - shift
         sheet.rect(skia.Rect.MakeXYWH(left + 4, top + 7, width, height), palette.SAND_DEEP, 28)
         sheet.rect(skia.Rect.MakeXYWH(left, top, width, height), PAPER, 28)
@@ -538,6 +549,8 @@ def steps(job: Job) -> Sheet:
             ink=INK,
             ground=PAPER,
         )
+    sheet.add(trail)
+    for index, (top, left, height) in enumerate(zip(tops, lefts, cards, strict=True)):
         number_disc(
             sheet, index + 1, left - disc * 0.62, top + (height - disc) / 2, disc, body=strong, ink=on_strong
         )
@@ -560,9 +573,15 @@ def large_print(job: Job) -> Sheet:
     y = strip
     size = job.size(POINT)
     disc = size * 1.4
-    points = measure_points(job, INNER - disc - size * 0.45)
-    row = size * 0.42 * job.tight
-    block = sum(max(point.height, disc) + 2 * row for point in points)
+    # Normal print on paper is small against the sheet: its points stand side by side and fill the width.
+    beside = not job.tall and not job.elder
+    column = INNER / len(job.points)
+    points = measure_points(job, column - UNIT * 1.25 if beside else INNER - disc - size * 0.45)
+    row = size * (0.9 if beside else 0.42 * job.tight)
+    rows = [max(point.height, disc) + 2 * row for point in points]
+    if beside:
+        rows = [disc + size * 0.6 + max(point.height for point in points) + 2 * row]
+    block = sum(rows)
     room = bottom - y
     gaps = 4
     claim = pick_claim(job.claims(INNER, bold=1.1), room, block + gaps * least_gap(job), job.height * 0.2)
@@ -577,31 +596,32 @@ def large_print(job: Job) -> Sheet:
         gaps,
         least=max(bubble, job.height * 0.12),
         most=max(bubble + 40, job.height * (0.24 if job.tall else 0.36)),
-        rows=len(points),
+        rows=len(rows),
         air=size * 1.1,
     )
     picture, gap = shares.picture, shares.gap
     row += shares.air / 2
+    rows = [height + shares.air for height in rows]
     y += gap
     sheet.text("claim", claim, MARGIN, y, ink=INK, ground=ground, hang=True)
     y += claim.height + gap
+    ruled = [y + sum(rows[:index]) for index in range(len(rows) + 1)]
+    for height in ruled:
+        sheet.line((MARGIN, height), (WIDTH - MARGIN, height), palette.stroke(INK, 6))
     for index, point in enumerate(points):
-        height = max(point.height, disc) + 2 * row
-        top = y
-        sheet.line((MARGIN, top), (WIDTH - MARGIN, top), palette.stroke(INK, 6))
-        number_disc(sheet, index + 1, MARGIN, y + (height - disc) / 2, disc, body=INK, ink=palette.SUN)
-        sheet.text(
-            "point",
-            point,
-            MARGIN + disc + size * 0.45,
-            y + (height - point.height) / 2,
-            ink=INK,
-            ground=ground,
-        )
-        y += height
-    end = y
-    sheet.add(lambda canvas: canvas.drawLine(MARGIN, end, WIDTH - MARGIN, end, palette.stroke(INK, 6)))
-    y += gap
+        left, top = (MARGIN + column * index, y + row) if beside else (MARGIN, ruled[index])
+        if beside:
+            if index:
+                ends = (left, ruled[0] + row), (left, ruled[-1] - row)
+                sheet.line(*ends, palette.stroke(INK, 3))
+            place = left + (column - disc) / 2, top
+            words = left + (column - point.width) / 2, top + disc + size * 0.6
+        else:
+            place = left, top + (rows[index] - disc) / 2
+            words = left + disc + size * 0.45, top + (rows[index] - point.height) / 2
+        number_disc(sheet, index + 1, *place, disc, body=INK, ink=palette.SUN)
+        sheet.text("point", point, *words, ink=INK, ground=ground, align=0.5 if beside else 0.0)
+    y = ruled[-1] + gap
     x = MARGIN + (INNER - bubble_width - UNIT * 1.5) / 2
     radius = min(picture / 2, (INNER - bubble_width - UNIT * 1.5) / 2)
     middle = y + picture / 2

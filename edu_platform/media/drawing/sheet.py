@@ -17,6 +17,7 @@ from edu_platform.media.drawing.lettering import Setting
 WIDTH = 1080.0
 MARGIN = 72.0
 UNIT = 24.0
+OVER = 4.0
 
 Stroke = Callable[[skia.Canvas], None]
 
@@ -72,16 +73,17 @@ class Sheet:
         self.add(lambda canvas: canvas.drawLine(*start, *end, paint))
 
     def whole(self) -> skia.Rect:
-        """Give the sheet with its bleed."""
-        return skia.Rect.MakeLTRB(-self.bleed, -self.bleed, WIDTH + self.bleed, self.height + self.bleed)
+        """Give the sheet with its bleed, and a little over: no row of pixels is half covered."""
+        return self.band(0, self.height)
 
     def band(self, top: float, bottom: float) -> skia.Rect:
         """Give a band from edge to edge, running into the bleed at the sheet's own ends."""
+        over = self.bleed + OVER
         return skia.Rect.MakeLTRB(
-            -self.bleed,
-            -self.bleed if top <= 0 else top,
-            WIDTH + self.bleed,
-            self.height + self.bleed if bottom >= self.height else bottom,
+            -over,
+            -over if top <= 0 else top,
+            WIDTH + over,
+            self.height + over if bottom >= self.height else bottom,
         )
 
     def rect(self, box: skia.Rect, colour: int, radius: float = 0.0) -> None:

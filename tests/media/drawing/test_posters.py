@@ -28,7 +28,7 @@ from edu_platform.media.drawing.posters import (
     texts_of,
 )
 from edu_platform.media.drawing.problems import CannotDrawError
-from edu_platform.media.drawing.sheet import WIDTH
+from edu_platform.media.drawing.sheet import MARGIN, WIDTH
 
 POSTERS = sorted((Path(__file__).parents[3] / "content" / "posters").glob("*.yaml"))
 
@@ -192,6 +192,39 @@ def test_the_place_of_the_code_is_kept_free_on_every_sheet(path: Path, house: Ho
         assert place.bottom <= sheet.height
         share = code_place(copy, size=size, elder=elder, house=house)
         assert 0 < share[0] < share[0] + share[2] < 1
+
+
+@pytest.mark.parametrize("path", POSTERS, ids=lambda path: path.stem)
+def test_a_list_fills_its_card_or_stands_in_its_middle(path: Path, house: House) -> None:
+    copy = load(path)
+    for elder in (False, True):
+        sheet, _ = lay_out(copy, size=PosterSize.A3, elder=elder, house=house)
+        points = [text for text in texts_of(sheet) if text.role == "point"]
+        numbers = [text for text in texts_of(sheet) if text.role == "number"]
+        if copy.template == "large_print" and not elder:  # side by side, each under its number
+            assert len({number.y for number in numbers}) == 1
+            for number, point in zip(numbers, points, strict=True):
+                assert number.bottom < point.y
+                assert number.x + number.width / 2 == pytest.approx(point.x + point.width / 2, abs=1)
+            assert points[0].x - MARGIN < 80 > WIDTH - MARGIN - points[-1].x - points[-1].width
+            continue
+        assert len({point.x for point in points}) == 1, "one left edge"
+        if copy.template in {"warning", "right"}:
+            icon = 1.55 if copy.template == "warning" else 1.8
+            left = points[0].x - icon * points[0].size - MARGIN
+            right = WIDTH - MARGIN - max(point.x + point.width for point in points)
+            assert right < 0.25 * WIDTH or right == pytest.approx(left, abs=2), (elder, left, right)
+
+
+def test_the_last_row_of_pixels_is_covered_whole(illustrations: Path, house: House) -> None:
+    copy = load(next(path for path in POSTERS if path.stem == "claim-in-five-steps"))
+    sheet, _ = lay_out(copy, size=PosterSize.PHONE, elder=False, house=house)
+    assert sheet.height % 1 > 0.05, "a height that ends within a row"
+    drawn = draw_poster(copy, size=PosterSize.PHONE, elder=False, house=house, illustrations=illustrations)
+    last = np.asarray(Image.open(io.BytesIO(drawn)).convert("RGB"))[-1]
+    assert {tuple(pixel) for pixel in last.tolist()} == {
+        (palette.PAPER >> 16 & 255, palette.PAPER >> 8 & 255, palette.PAPER & 255)
+    }
 
 
 def test_a_poster_repeats_byte_for_byte(illustrations: Path, house: House) -> None:
