@@ -50,6 +50,7 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 MAY_SKIP: dict[str, str] = {
     "tests/faults/test_power.py": "mounting a disk through a loop device needs root and a kernel that lets it",
     "tests/faults/test_disk.py": "as above",
+    "tests/backup/test_full_disk.py": "as above",
 }
 
 

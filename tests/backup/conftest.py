@@ -40,10 +40,11 @@ class Installation:
     folder: Path
     settings: Settings
     app: Flask
+    elsewhere: Path | None = None
 
     @property
     def copies(self) -> Path:
-        return self.folder / "copies"
+        return self.elsewhere or self.folder / "copies"
 
     def backup(self, *options: str) -> Result:
         return CliRunner().invoke(backup.command, [str(self.copies), *options])

@@ -61,6 +61,7 @@ def seen_by_everybody(proxy, key):
 
 
 @pytest.mark.database
+@pytest.mark.once
 def test_files_in_a_store_come_back_after_everything_was_lost(in_store, proxy):
     store = store_of(in_store.settings)
     key = keep_picture(in_store)
@@ -82,6 +83,7 @@ def test_files_in_a_store_come_back_after_everything_was_lost(in_store, proxy):
 
 
 @pytest.mark.database
+@pytest.mark.once
 @pytest.mark.control
 def test_without_the_backups_own_copy_a_lost_file_is_missed(in_store):
     """The control: what the store lost is not in the store, and the restore says so."""

@@ -71,6 +71,7 @@ def valkey_proxy(folder):
         yield proxy
 
 
+@pytest.mark.once
 def test_without_valkey_every_process_counts_by_itself_and_nobody_waits(build, valkey_proxy):
     house = build(settings={"EDU_VALKEY_URL": f"redis://127.0.0.1:{valkey_proxy.port}", "EDU_LIMITS": "on"})
     house.start()
@@ -93,6 +94,7 @@ def test_without_valkey_every_process_counts_by_itself_and_nobody_waits(build, v
         house.wait_until(is_asked_again, 60, "Valkey again")
 
 
+@pytest.mark.once
 @pytest.mark.control
 def test_without_patience_a_hanging_valkey_holds_everybody_up(shared, valkey_proxy, monkeypatch):
     """The control: the patience that is set is the time that a request loses."""
@@ -137,6 +139,7 @@ def content(house, digest, **options):
     return house.ask(f"/api/v1/staff/media/{digest}/content", token=house.seed.editor, **options)
 
 
+@pytest.mark.once
 def test_a_store_that_is_gone_hangs_or_breaks_off_is_said_and_hinders_nobody(build, store_proxy):
     house = build(settings=s3_settings(store_proxy.port))
     house.start()
@@ -179,6 +182,7 @@ def test_a_store_that_is_gone_hangs_or_breaks_off_is_said_and_hinders_nobody(bui
     assert slowest < 2
 
 
+@pytest.mark.once
 @pytest.mark.control
 def test_without_a_gate_a_hanging_store_takes_every_thread(store_proxy, shared):
     """The control: as many threads hang as ask; with the gate, all but half are refused at once."""
@@ -242,6 +246,7 @@ def sign_in(house, wechat, openid=None):
     return house.ask("/api/v1/sessions", method="POST", body={"code": code, "age_band": "18_59"})
 
 
+@pytest.mark.once
 def test_wechat_down_slow_or_wrong_is_said_passes_and_hinders_nobody(build, wechat):
     house = build(settings={"EDU_WECHAT_BASE_URL": f"http://127.0.0.1:{wechat.port}"})
     house.start()

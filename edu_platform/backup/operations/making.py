@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
 from edu_platform.backup.errors import BackupFailed
 from edu_platform.backup.operations import postgresql, sqlite
 from edu_platform.backup.operations.files import copy_files, prune_pool
@@ -80,7 +82,10 @@ def make(
         try:
             part.mkdir(mode=0o700)
             manifest, rehearsed = _fill(settings, store, part, kind, progress)
-            keys = _copy_keys(KeyStore(settings.keys_url), keys_to)
+            try:
+                keys = _copy_keys(KeyStore(settings.keys_url), keys_to)
+            except Exception as wrong:
+                raise _in_words(wrong, keys_to) from wrong
             (part / MANIFEST).write_text(manifest.dump())
             _sync(part)
             part.rename(final)
@@ -162,11 +167,16 @@ def _copy_keys(store: KeyStore, folder: Path) -> Path:
     folder.chmod(0o700)
     target, part = folder / KEYS, folder / f"{KEYS}.part"
     part.unlink(missing_ok=True)
-    store.copy_to(part)
-    if KeyStore(f"sqlite:///{part}").counts() != store.counts():
-        # somebody came or left meanwhile: a second look is as good as the first
-        part.unlink()
+    try:
         store.copy_to(part)
+        if KeyStore(f"sqlite:///{part}").counts() != store.counts():
+            # somebody came or left meanwhile: a second look is as good as the first
+            part.unlink()
+            store.copy_to(part)
+    except BaseException:
+        for left in folder.glob(f"{part.name}*"):  # and SQLite's own beside it
+            left.unlink()
+        raise
     if target.exists():
         _overwrite(target)
     part.replace(target)
@@ -218,6 +228,8 @@ def _sync_folder(folder: Path) -> None:
 
 def _in_words(wrong: BaseException, root: Path) -> BaseException:
     full = f"{root} 所在的磁盘已满，备份没有完成；已写入的部分已删除。"
+    if isinstance(wrong, DBAPIError) and wrong.orig is not None:
+        wrong = wrong.orig
     if isinstance(wrong, OSError) and wrong.errno in {errno.ENOSPC, errno.EDQUOT}:
         return BackupFailed(full)
     if isinstance(wrong, OSError):
