@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
+import orjson
 import pysqlite3
 from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
@@ -60,3 +62,39 @@ class Driver:
             statement, None, wrong, pysqlite3.Error, hide_parameters=True, connection_invalidated=lost
         )
         return said
+
+
+class Written:
+    """Statements written by hand (`?` for a parameter), in the dialect at hand, without the cost of building them anew."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.sqlite = connection.dialect.name == "sqlite"
+        self._driver = Driver(connection) if self.sqlite else None
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[Any]:
+        """Run a statement; return all its rows."""
+        if self._driver is not None:
+            return self._driver.rows(statement, parameters)
+        return self.connection.exec_driver_sql(statement.replace("?", "%s"), tuple(parameters)).fetchall()
+
+    def many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Run a statement for each row; return how many rows it changed."""
+        if self._driver is not None:
+            return self._driver.many(statement, rows)
+        return self.connection.exec_driver_sql(
+            statement.replace("?", "%s"), [tuple(row) for row in rows]
+        ).rowcount
+
+    def among(self, column: str) -> str:
+        """Return the condition that a column is one of the values of `listed`."""
+        return f"{column} {'IN (SELECT value FROM json_each(?))' if self.sqlite else '= ANY(?)'}"  # noqa: S608 - no value
+
+    def listed(self, values: Sequence[int] | Sequence[str]) -> Any:
+        """Return values as the one parameter of `among`."""
+        return orjson.dumps(values).decode() if self.sqlite else list(values)
+
+    def moment(self, at: datetime) -> Any:
+        """Return an aware moment as it is kept (`core.models.UTCDateTime`)."""
+        kept = at.astimezone(UTC).replace(tzinfo=None)
+        return kept.isoformat(" ", "microseconds") if self.sqlite else kept

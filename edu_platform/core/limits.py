@@ -6,6 +6,7 @@ far larger count of an address bounds whoever invents tokens.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -138,6 +139,13 @@ class Allowance:
             ("X-RateLimit-Reset", str(reset)),
             ("Retry-After", str(int(reset - time.time()))),
         ]
+
+    def give_back(self, authorization: str, address: str) -> None:
+        """Uncount a request that was counted by `take`, and will be by Flask's own limiter."""
+        if limiter.enabled:
+            with contextlib.suppress(Exception):  # as in `take`
+                limiter.limiter.hit(self._of_caller, bearer(authorization), self._endpoint, cost=-1)
+                limiter.limiter.hit(self._of_address, address, "global", cost=-1)
 
 
 def _storage(valkey_url: str | None) -> str:

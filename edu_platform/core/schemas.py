@@ -137,7 +137,12 @@ class When(fields.AwareDateTime):
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         del attr, obj, kwargs
-        return None if value is None else value.astimezone(ZONE).isoformat(timespec="milliseconds")
+        return None if value is None else when(value)
+
+
+def when(moment: datetime) -> str:
+    """Return a moment as it goes over the wire."""
+    return moment.astimezone(ZONE).isoformat(timespec="milliseconds")
 
 
 class Slug(fields.String):

@@ -28,6 +28,8 @@ from edu_platform.core.schemas import Id
 from edu_platform.core.sealing import open_with, seal_with
 
 DEEPEST = 24
+TROUBLE = "edu.trouble"
+"""Where a layer before Flask leaves, in the request's environ, the error that kept it from writing."""
 P = ParamSpec("P")
 R = TypeVar("R")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -177,6 +179,12 @@ def field_errors(messages: Any, prefix: str = "") -> list[FieldError]:
         return found
     reasons = messages if isinstance(messages, list) else [messages]
     return [FieldError(prefix or "body", str(reason)) for reason in reasons]
+
+
+def raise_trouble() -> None:
+    """Raise what was met before Flask was entered: to meet it again would take as long again."""
+    if TROUBLE in request.environ:
+        raise request.environ[TROUBLE]
 
 
 def no_store(response: Response) -> Response:

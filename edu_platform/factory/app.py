@@ -15,11 +15,13 @@ from edu_platform.core.api import health
 from edu_platform.core.limits import limit_settings, limiter
 from edu_platform.core.sealing import KeyRing
 from edu_platform.factory import rooms
-from edu_platform.factory.beacons import BeaconsFirst, Together
+from edu_platform.factory.answers import AnswersFirst
+from edu_platform.factory.beacons import BeaconsFirst
 from edu_platform.factory.files_first import FilesFirst
 from edu_platform.factory.first import AtOnce, CatalogueFirst
 from edu_platform.factory.headers import DOCS_POLICY, protective, request_id_of
 from edu_platform.factory.side_door import SideDoor
+from edu_platform.factory.writes_first import Bearers, Together
 from edu_platform.people import keystore
 
 
@@ -56,7 +58,9 @@ def create_app(settings: Settings) -> Flask:
     _headers(app)
     app.register_blueprint(health)
     rooms.move_in(app)
-    beacons = BeaconsFirst(app.wsgi_app, app)
+    bearers = Bearers(settings)
+    answers = AnswersFirst(app.wsgi_app, app, bearers)
+    beacons = BeaconsFirst(answers, app, bearers)
     first = CatalogueFirst(FilesFirst(beacons, settings), app)
 
     def entered(inner: Any) -> Any:
@@ -69,7 +73,7 @@ def create_app(settings: Settings) -> Flask:
 
     app.wsgi_app = entered(first)  # type: ignore[method-assign]
     app.extensions["kept_first"] = AtOnce(first, entered)
-    app.extensions["beacons_first"] = Together(beacons, entered)
+    app.extensions["writes_first"] = [Together(beacons, entered), Together(answers, entered)]
     return app
 
 

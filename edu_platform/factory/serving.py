@@ -5,13 +5,13 @@ lets readers queue behind whoever waits for a database. Here the waiting thread 
 that is a whole request for a kept answer it lets gunicorn's own parser and response do their work at once. Nothing
 is taken from the socket before that is certain; everything else goes gunicorn's way, untouched.
 
-Beacons are gathered: those that have arrived whole are judged, stored in one durable commit and answered by one
-thread of the pool, instead of a thread each that waits for the same commit. They too stay in the socket until their
-answer is certain (docs/decisions/003).
+The busiest writes (beacons, answers) are gathered, each kind by itself: those that have arrived whole are judged,
+stored in one durable commit and answered by one thread of the pool, instead of a thread each that waits for the same
+commit. They too stay in the socket until their answer is certain (docs/decisions/003).
 
 What never becomes a request is refused in the application's own words.
 
-It asks the application for `kept_first` and `beacons_first`; an application without one is served as gthread serves it.
+It asks the application for `kept_first` and `writes_first`; an application without one is served as gthread serves it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ LARGEST_GATHERED = 1 << 16
 MOST_GATHERED = 32
 """So many may wait for a shared commit without a thread; whoever comes then is served by a thread, if the gate lets them."""
 _BEGINS, _ENDS = b"GET /", b"\r\n\r\n"
-_BEACONS = b"POST /api/v1/beacons HTTP/1.1\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: ?(\d{1,6})\r\n", re.IGNORECASE)
 _STATUSES = {
     errors.LimitRequestLine: 414,
@@ -64,8 +63,11 @@ class KeptFirst(Protocol):
         ...
 
 
-class BeaconsFirst(Protocol):
+class WritesFirst(Protocol):
     """What an application can store for many at once."""
+
+    begins: re.Pattern[bytes]
+    """How such a request begins."""
 
     def judged(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         """Return what can be handed to `stored`, or None."""
@@ -75,9 +77,40 @@ class BeaconsFirst(Protocol):
         """Store all of it, durably; return for each what answers it, None where it is to be looked at by itself."""
         ...
 
-    def troubled(self, environ: dict[str, Any], trouble: Exception) -> None:
+    def troubled(self, environ: dict[str, Any], judged: Any, trouble: Exception) -> None:
         """Leave a trouble that all of them met where the application looks for it."""
         ...
+
+
+_Done = tuple[TConn, bytes | None, int]
+"""A connection, what to send (None: it is to be served gunicorn's way), and how long the request was."""
+
+
+class _Gathering:
+    """The requests of one kind that wait for the next shared commit; one thread of the pool at a time takes them."""
+
+    def __init__(self, first: WritesFirst) -> None:
+        self.first = first
+        self.held = 0
+        """How many wait or are being stored; the waiting thread's own."""
+        self._waiting: list[tuple[TConn, bytes]] = []
+        self._taken_care_of = False
+        self._gate = threading.Lock()
+
+    def add(self, conn: TConn, whole: bytes) -> bool:
+        """Add a request; say whether a thread is to be set to take them."""
+        self.held += 1
+        with self._gate:
+            self._waiting.append((conn, whole))
+            begin, self._taken_care_of = not self._taken_care_of, True
+        return begin
+
+    def take(self, *, on: bool = False) -> list[tuple[TConn, bytes]]:
+        """Take all that wait. When there is nothing, the thread that asks has done its part, unless it goes on."""
+        with self._gate:
+            taken, self._waiting = self._waiting, []
+            self._taken_care_of = bool(taken) or on
+        return taken
 
 
 class _Collected:
@@ -109,7 +142,7 @@ class _Mine(NamedTuple):
     environ: dict[str, Any]
     judged: Any
 
-    def answered(self, application: Callable[..., Any]) -> tuple[TConn, bytes, int]:
+    def answered(self, application: Callable[..., Any]) -> _Done:
         """Return the connection, what an application sends, and how long the request was."""
         body = application(self.environ, self.response.start_response)
         try:
@@ -126,14 +159,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     """`gthread` with a short way for what is kept."""
 
     _first: KeptFirst | None = None
-    _beacons: BeaconsFirst | None = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._gathered: list[tuple[TConn, bytes]] = []
-        self._held = 0
-        self._gathering = False
-        self._gate = threading.Lock()
+    _gatherings: tuple[_Gathering, ...] = ()
 
     def load_wsgi(self) -> None:
         """Load the application, and ask what it can answer at once."""
@@ -142,7 +168,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         plain = cfg.protocol == "http" and cfg.http2_cleartext == "off" and cfg.proxy_protocol == "off"
         if plain and not cfg.is_ssl and cfg.keepalive:
             extensions = getattr(self.wsgi, "extensions", {})
-            self._first, self._beacons = extensions.get("kept_first"), extensions.get("beacons_first")
+            self._first = extensions.get("kept_first")
+            self._gatherings = tuple(_Gathering(first) for first in extensions.get("writes_first", ()))
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer with problem details; note the kind of error, for its text quotes the request."""
@@ -213,9 +240,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             head = client.recv(LARGEST_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except OSError:
             return False
-        if head.startswith(_BEACONS):
-            return self._gather(conn, client)
-        if not head.startswith(_BEGINS) or head.find(_ENDS) != len(head) - len(_ENDS):
+        if not head.startswith(_BEGINS):
+            kind = next((one for one in self._gatherings if one.first.begins.match(head)), None)
+            return kind is not None and self._gather(kind, conn, client)
+        if head.find(_ENDS) != len(head) - len(_ENDS):
             return False
         if not self._first.knows(head[4 : head.find(b" ", 4)].decode("latin-1")):
             return False
@@ -280,11 +308,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         done = self.tpool.submit(_send_rest, conn, answer[sent:])
         done.add_done_callback(lambda made: self.method_queue.defer(self.finish_request, conn, made))
 
-    # ---- beacons together
+    # ---- writes together
 
-    def _gather(self, conn: TConn, client: socket.socket) -> bool:
-        """Let a whole request with beacons wait for the next shared commit, and say so; it stays in the socket."""
-        if self._beacons is None or self._held >= MOST_GATHERED:
+    def _gather(self, kind: _Gathering, conn: TConn, client: socket.socket) -> bool:
+        """Let a whole request wait for the next shared commit of its kind, and say so; it stays in the socket."""
+        if kind.held >= MOST_GATHERED:
             return False
         try:
             whole = client.recv(LARGEST_GATHERED, socket.MSG_PEEK | socket.MSG_DONTWAIT)
@@ -297,43 +325,32 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         self.poller.unregister(client)
         (self.keepalived_conns if conn.data_ready else self.pending_conns).remove(conn)
         conn.data_ready = True
-        self._held += 1
-        with self._gate:
-            self._gathered.append((conn, whole))
-            begin, self._gathering = not self._gathering, True
-        if begin:
-            self.tpool.submit(self._store_gathered)
+        if kind.add(conn, whole):
+            self.tpool.submit(self._store_gathered, kind)
         return True
 
-    def _store_gathered(self) -> None:
+    def _store_gathered(self, kind: _Gathering) -> None:
         """Store and answer what was gathered, until nothing is left; in a thread of the pool."""
-        while True:
-            with self._gate:
-                together, self._gathered = self._gathered, []
-                if not together:
-                    self._gathering = False
-                    return
-            done: list[tuple[TConn, bytes | None, int]] = []
+        while together := kind.take():
+            done: list[_Done] = []
             try:
-                done = self._stored(together)
+                done = self._stored(kind, together)
             except Exception as wrong:  # noqa: BLE001 - nothing was taken or sent: gunicorn's way says what it is
-                self.log.warning("beacons not stored together: %s", type(wrong).__name__)
+                self.log.warning("not stored together: %s", type(wrong).__name__)
                 done = [(conn, None, 0) for conn, _ in together]
-            self.method_queue.defer(self._send_gathered, done)
+            self.method_queue.defer(self._send_gathered, kind, done)
 
-    def _stored(self, together: list[tuple[TConn, bytes]]) -> list[tuple[TConn, bytes | None, int]]:
-        assert self._beacons is not None
-        mine, done = self._judged(together)
+    def _stored(self, kind: _Gathering, together: list[tuple[TConn, bytes]]) -> list[_Done]:
+        mine, done = self._judged(kind, together)
         if not mine:
             return done
         try:
-            answers = self._beacons.stored([one.judged for one in mine])
+            answers = kind.first.stored([one.judged for one in mine])
         except Exception as trouble:  # noqa: BLE001 - Flask answers for it, whatever it is
-            with self._gate:  # it would be so for those who came meanwhile, after as long again
-                behind, self._gathered = self._gathered, []
-            also, others = self._judged(behind)
+            # it would be so for those who came meanwhile, after as long again
+            also, others = self._judged(kind, kind.take(on=True))
             for one in (*mine, *also):
-                self._beacons.troubled(one.environ, trouble)
+                kind.first.troubled(one.environ, one.judged, trouble)
             return [*done, *others, *(one.answered(self.wsgi) for one in (*mine, *also))]
         for one, answer in zip(mine, answers, strict=True):
             if answer is None:
@@ -343,16 +360,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         return done
 
     def _judged(
-        self, together: list[tuple[TConn, bytes]]
-    ) -> tuple[list[_Mine], list[tuple[TConn, bytes | None, int]]]:
+        self, kind: _Gathering, together: list[tuple[TConn, bytes]]
+    ) -> tuple[list[_Mine], list[_Done]]:
         """Return what can be stored, and who is to be served gunicorn's way."""
-        assert self._beacons is not None
         mine: list[_Mine] = []
-        others: list[tuple[TConn, bytes | None, int]] = []
+        others: list[_Done] = []
         for conn, whole in together:
             collected = _Collected()
             response, environ = self._request(conn, whole, collected)
-            judged = None if environ is None else self._beacons.judged(environ, response.start_response)
+            judged = None if environ is None else kind.first.judged(environ, response.start_response)
             if judged is None:
                 others.append((conn, None, 0))
             else:
@@ -373,9 +389,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         environ["wsgi.multithread"] = True
         return (None, None) if collected.parts or "HTTP_EXPECT" in environ else (response, environ)
 
-    def _send_gathered(self, done: list[tuple[TConn, bytes | None, int]]) -> None:
+    def _send_gathered(self, kind: _Gathering, done: list[_Done]) -> None:
         """Send the answers; whoever has none is served gunicorn's way. In the waiting thread."""
-        self._held -= len(done)
+        kind.held -= len(done)
         for conn, answer, length in done:
             if answer is None:
                 self.enqueue_req(conn)

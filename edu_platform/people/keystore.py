@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,19 +230,26 @@ class Vault:
     store: KeyStore
     ring: KeyRing
 
-    def make(self) -> tuple[bytes, bytes]:
-        """Make a key and keep it; return (name, key). What is sealed under it may be committed afterwards."""
-        name = secrets.token_bytes(NAME)
-        sealed = self.ring.new_person_key(context=_context(name))
-        self.store.put({name: sealed})
-        return name, self.ring.open(sealed, context=_context(name))
+    def make(self, count: int) -> dict[bytes, bytes]:
+        """Make keys and keep them; return them by name. What is sealed under them may be committed afterwards."""
+        names = [secrets.token_bytes(NAME) for _ in range(count)]
+        sealed = {name: self.ring.new_person_key(context=_context(name)) for name in names}
+        self.store.put(sealed)
+        return self._opened(sealed)
+
+    def keys(self, names: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return keys by name; raise `CannotOpen` when one was destroyed, or its ring is not at hand."""
+        found = self.store.get(list(names)) if names else {}
+        if len(found) != len(set(names)):
+            raise CannotOpen("the key was destroyed")
+        return self._opened(found)
 
     def key(self, name: bytes) -> bytes:
-        """Return a key; raise `CannotOpen` when it was destroyed, or its ring is not at hand."""
-        sealed = self.store.get([name]).get(name)
-        if sealed is None:
-            raise CannotOpen("the key was destroyed")
-        return self.ring.open(sealed, context=_context(name))
+        """Return one key."""
+        return self.keys([name])[name]
+
+    def _opened(self, sealed: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+        return {name: self.ring.open(key, context=_context(name)) for name, key in sealed.items()}
 
     def renew(self, names: Sequence[bytes]) -> set[bytes]:
         """Seal these keys anew under the newest key of the ring; return the names of those that were not yet."""
@@ -268,7 +275,7 @@ def attach(engine: Engine, vault: Vault) -> None:
     _vaults[engine] = vault
 
 
-def vault_of(session: Session) -> Vault:
+def vault_of(session: Session | Connection) -> Vault:
     """Return where the keys of a session's database lie."""
-    bind = session.get_bind()
+    bind = session.get_bind() if isinstance(session, Session) else session
     return _vaults[bind.engine if isinstance(bind, Connection) else bind]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import msgspec
+import orjson
 from marshmallow import fields, validate
 
-from edu_platform.core.schemas import Id, PageArguments, PlainText, Shape, When
+from edu_platform.core.schemas import Id, PageArguments, PlainText, Shape, When, when
 from edu_platform.people.schemas import Flag
 from edu_platform.quizzes.rules.questions import Difficulty, QuestionType
 
@@ -60,6 +63,24 @@ class AnswerGiven(Shape):
     """An answer: an option's id (single), a list of ids (multiple), true or false, a list of texts (fill_in), or null."""
 
     answer = fields.Raw(required=True, allow_none=True)
+
+
+class _AnswerIn(msgspec.Struct, forbid_unknown_fields=True):
+    answer: bool | str | list[str] | None
+
+
+_ANSWER = msgspec.json.Decoder(_AnswerIn)
+_KEY = re.compile(rb'"\s*:')
+
+
+def answer_given(raw: bytes) -> tuple[Any] | None:
+    """Return the answer that a body of `AnswerGiven` holds, None when that is not certain at a glance."""
+    try:
+        found = _ANSWER.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    # One key, unless a text looks like one: none stood there twice.
+    return (found.answer,) if len(_KEY.findall(raw)) == 1 else None
 
 
 class OptionView(Shape):
@@ -122,6 +143,13 @@ class AttemptView(AttemptSummary):
     """An attempt with its questions, in its own order."""
 
     questions = fields.List(fields.Nested(QuestionView), required=True)
+
+
+def on_wire(shown: Any) -> bytes:
+    """Return a shown attempt or question as `AttemptView` or `QuestionView` dumps it, without its cost."""
+    return orjson.dumps(
+        shown, default=when, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_APPEND_NEWLINE
+    )
 
 
 class AttemptList(Shape):

@@ -18,6 +18,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pysqlite3
 import pytest
@@ -33,8 +34,10 @@ from edu_platform.media.models import FileKind
 from edu_platform.media.operations import keep, show_files
 from edu_platform.media.storage import store_of
 from edu_platform.people.models import Learner
+from edu_platform.quizzes.operations import attempts
 from tests.campaigns.publishing import draft
 from tests.cast import visitor
+from tests.quizzes.conftest import Desk, Taker, answer_to
 
 ROOT = Path(__file__).parents[2]
 LIST, PAGE = "/api/v1/pieces", "/api/v1/pieces/first-piece"
@@ -72,6 +75,7 @@ def environ(tmp_path_factory):
     app = create_app(settings)
     for slug in ("first-piece", "second-piece"):
         draft(app, slug)
+    Desk(app).publish("quiz")
     with app.app_context():
         with writing() as session:
             store = store_of(settings)
@@ -275,6 +279,82 @@ def test_many_beacons_are_taken_while_their_commit_waits(ours, environ, senders)
         for client in clients:
             assert client.recv(65536).startswith(b"HTTP/1.1 200")
     assert database.execute("SELECT count(*) FROM beacon").fetchone()[0] == before + 12
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def sitters(environ, ours, theirs):
+    """Two who sit the same quiz with the same seed, as (authorization, attempt): one for each server."""
+    app = create_app(Settings.read(environ))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(attempts, "secrets", SimpleNamespace(token_bytes=lambda count: b"\7" * count))
+        found = []
+        for port in (ours, theirs):
+            taker = Taker(app, visitor(app))
+            found.append((taker.headers["Authorization"], taker.start()))
+            authorization, attempt = found[-1]
+            for number in range(1, 6):  # both know the questions from here on
+                exchange(port, [answered(authorization, attempt, number), LAST])
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    return found
+
+
+def answered(authorization, attempt, number, answer=None, *lines):
+    """A request that saves an answer."""
+    body = json.dumps({"answer": answer}).encode()
+    length, typed = f"Content-Length: {len(body)}", "Content-Type: application/json"
+    auth = f"Authorization: {authorization}"
+    target = f"/api/v1/attempts/{attempt['id']}/answers/{number}"
+    return head(target, auth, typed, length, *lines, method="PUT") + body
+
+
+def _chosen(attempt, number):
+    return answer_to(attempt["questions"][number - 1], right=True)
+
+
+ANSWERS = {
+    "taken back": lambda good, sat: [answered(good, sat, 1), LAST],
+    "each": lambda good, sat: [*(answered(good, sat, n, _chosen(sat, n)) for n in range(1, 6)), LAST],
+    "two at once": lambda good, sat: [answered(good, sat, 1) + answered(good, sat, 2), LAST],
+    "in two pieces": lambda good, sat: [answered(good, sat, 1)[:-5], answered(good, sat, 1)[-5:], LAST],
+    "no such option": lambda good, sat: [answered(good, sat, 1, "nothing"), LAST],
+    "no such question": lambda good, sat: [answered(good, sat, 6), LAST],
+    "a broken token": lambda _, sat: [answered("Bearer nonsense", sat, 1), LAST],
+    "behind tls": lambda good, sat: [answered(good, sat, 1, None, "X-Forwarded-Proto: https"), LAST],
+    "closing": lambda good, sat: [answered(good, sat, 1, None, "Connection: close")],
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_gathered_are_answered_as_gthread_answers_them(ours, theirs, sitters, name):
+    mine, other = (
+        exchange(port, ANSWERS[name](*sitter), wait=0.05)
+        for port, sitter in zip((ours, theirs), sitters, strict=True)
+    )
+    moment = re.compile(rb'"saved_at":"[^"]+"')
+    assert moment.sub(b"", same(mine)) == moment.sub(b"", same(other))
+    assert mine.startswith(b"HTTP/1.")
+
+
+def test_many_answers_are_taken_while_their_commit_waits(ours, environ, sitters):
+    """Five wait for SQLite's write lock and hold one thread of the two; all are stored."""
+    database = pysqlite3.connect(f"{environ['EDU_DATA_DIR']}/edu.sqlite3", isolation_level=None)
+    authorization, attempt = sitters[0]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", ours), 15)) for _ in range(5)]
+        database.execute("BEGIN IMMEDIATE")
+        for number, client in enumerate(clients, 1):
+            client.sendall(answered(authorization, attempt, number, _chosen(attempt, number)))
+        time.sleep(0.5)
+        assert get(ours, "/api/v1/columns").startswith(b"HTTP/1.1 200"), "a thread is left"
+        assert not select.select(clients, [], [], 0)[0], "nobody is answered before the commit"
+        database.execute("COMMIT")
+        for client in clients:
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+    kept = "SELECT count(answer) FROM attempt_answer WHERE attempt_id = ?"
+    assert database.execute(kept, (int(attempt["id"]),)).fetchone()[0] == 5
     database.close()
 
 

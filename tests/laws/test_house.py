@@ -21,7 +21,6 @@ SOURCES = sorted((ROOT / "edu_platform").rglob("*.py"))
 MAY_COMMIT = {
     "core/db.py": "the unit of work",
     "migrations/env.py": "settings of the migrating connection",
-    "reach/shared_commit.py": "many beacons share one commit: docs/decisions/003",
 }
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from edu_platform.campaigns.rules import Rule
 from edu_platform.core.db import db, reading
+from edu_platform.core.shared_commit import Ticket
 from edu_platform.core.vocabulary import Channel, DeclaredAudience
 from edu_platform.reach.models import Beacon, Scope, Suspicion
 from edu_platform.reach.operations import shared_commit
@@ -371,8 +372,8 @@ def test_one_that_cannot_be_stored_fails_alone(app, house, monkeypatch):
             return shared_commit.Submission(learner_id, [deed])
 
         tickets = [
-            shared_commit._Ticket(submission(ids[0])),
-            shared_commit._Ticket(submission(ids[1], action=None)),
+            Ticket(submission(ids[0])),
+            Ticket(submission(ids[1], action=None)),
         ]
         shared._waiting.extend(tickets)
         assert shared.append(submission(ids[2])).accepted == 1

@@ -20,7 +20,14 @@ from edu_platform.people.operations.leaving import (
     withdraw,
 )
 from edu_platform.people.operations.rotation import rotate
-from edu_platform.people.operations.secrecy import identity_of, move_keys_out, open_text, seal_text
+from edu_platform.people.operations.secrecy import (
+    identity_of,
+    move_keys_out,
+    open_text,
+    open_texts,
+    seal_text,
+    seal_texts,
+)
 from edu_platform.people.operations.staff import (
     ADMIN_EMAIL,
     change_account,
@@ -53,10 +60,12 @@ __all__ = [
     "open_anonymous",
     "open_staff_session",
     "open_text",
+    "open_texts",
     "outstanding_erasures",
     "replay_erasures",
     "rotate",
     "seal_text",
+    "seal_texts",
     "sign_in",
     "sign_out",
     "staff_sign_in",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.orm import Session, object_session
 
 from edu_platform.core.sealing import KeyRing, open_with, seal_with
 from edu_platform.people import queries
-from edu_platform.people.keystore import Vault, vault_of
+from edu_platform.people.keystore import NAME, Vault, vault_of
 from edu_platform.people.models import Learner, LearnerKey
 
 _SEALED = "sealed:"
@@ -30,7 +31,7 @@ def seal_identity(
     The key is durable in the store before this transaction can commit; if it does not, an orphan stays, which
     opens nothing.
     """
-    name, key = _with(session, ring).make()
+    [(name, key)] = _with(session, ring).make(1).items()
     _name_key(session, learner.id, name)
     learner.openid_sealed, learner.unionid_sealed = (
         None
@@ -64,24 +65,45 @@ def has_key(session: Session, learner_id: int) -> bool:
 
 def seal_text(session: Session, learner_id: int, clear: str) -> str:
     """Seal what a person (a visitor too) wrote in their own words; the result is text and says under which key."""
-    vault = vault_of(session)
-    name = session.scalar(select(LearnerKey.name).where(LearnerKey.learner_id == learner_id))
-    if name is None:
-        name, key = vault.make()
-        _name_key(session, learner_id, name)
-        session.flush()
-    else:
-        key = vault.key(name)
-    sealed = seal_with(key, clear.encode(), context=_TEXT)
-    return _SEALED + base64.b64encode(name + sealed).decode()
+    return seal_texts(session.connection(), [(learner_id, clear)])[0]
+
+
+def seal_texts(connection: Connection, written: Sequence[tuple[int, str]]) -> list[str]:
+    """Seal what several people wrote, given as (learner id, text): their keys are fetched, and made, together."""
+    if not written:
+        return []
+    vault, learner_ids = vault_of(connection), {learner_id for learner_id, _ in written}
+    asked = select(LearnerKey.learner_id, LearnerKey.name).where(LearnerKey.learner_id.in_(learner_ids))
+    names = {row.learner_id: row.name for row in connection.execute(asked)}
+    keys = vault.keys(names.values())
+    if nameless := sorted(learner_ids - names.keys()):
+        made = vault.make(len(nameless))
+        fresh = dict(zip(nameless, made, strict=True))
+        connection.execute(
+            insert(LearnerKey), [{"learner_id": who, "name": name} for who, name in fresh.items()]
+        )
+        names, keys = names | fresh, keys | made
+    return [_sealed(names[who], keys[names[who]], clear) for who, clear in written]
+
+
+def _sealed(name: bytes, key: bytes, clear: str) -> str:
+    return _SEALED + base64.b64encode(name + seal_with(key, clear.encode(), context=_TEXT)).decode()
 
 
 def open_text(session: Session, kept: str) -> str:
     """Return what `seal_text` sealed; what was never sealed comes back as it is. Raise `CannotOpen`."""
-    if not kept.startswith(_SEALED):
-        return kept
-    raw = base64.b64decode(kept.removeprefix(_SEALED))
-    return open_with(vault_of(session).key(raw[:16]), raw[16:], context=_TEXT).decode()
+    return open_texts(session, [kept])[0]
+
+
+def open_texts(session: Session, kept: Sequence[str]) -> list[str]:
+    """Open several texts, whose keys are fetched together."""
+    raw = [base64.b64decode(one.removeprefix(_SEALED)) if one.startswith(_SEALED) else None for one in kept]
+    named = {one[:NAME] for one in raw if one is not None}
+    keys = vault_of(session).keys(named) if named else {}
+    return [
+        clear if one is None else open_with(keys[one[:NAME]], one[NAME:], context=_TEXT).decode()
+        for clear, one in zip(kept, raw, strict=True)
+    ]
 
 
 def move_keys_out(session: Session, ring: KeyRing, limit: int = 500) -> int:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from flask import Response
+
 from edu_platform.core.clock import now
 from edu_platform.core.db import reading, writing
 from edu_platform.core.paging import Page, decode_cursor, encode_cursor
 from edu_platform.core.schemas import PageArguments
-from edu_platform.core.web import blueprint
+from edu_platform.core.web import blueprint, raise_trouble
 from edu_platform.people import guards
 from edu_platform.quizzes import operations, queries
 from edu_platform.quizzes.errors import TimeOver
@@ -27,6 +29,7 @@ from edu_platform.quizzes.schemas import (
     MistakeList,
     PracticeStart,
     QuestionView,
+    on_wire,
 )
 
 quizzes = blueprint("quizzes", prefix="/quizzes", description="问答：开始答题、我的记录、排行榜")
@@ -34,6 +37,10 @@ attempts = blueprint("attempts", prefix="/attempts", description="答题：续�
 mistakes = blueprint("mistakes", prefix="/me/mistakes", description="我的错题与重练")
 
 _ATTEMPT = "/<int(max=9223372036854775807):attempt_id>"
+
+
+def _sent(shown: Any, status: int = 200) -> Response:
+    return Response(on_wire(shown), status, mimetype="application/json")
 
 
 def _touched(attempt_id: int, at: datetime) -> Attempt:
@@ -53,13 +60,13 @@ def _touched(attempt_id: int, at: datetime) -> Attempt:
 @quizzes.arguments(AttemptStart)
 @quizzes.response(201, AttemptView)
 @quizzes.alt_response(200, schema=AttemptView, description="此前已开始的同一次答题")
-def start_attempt(wanted: dict[str, Any], slug: str) -> Any:
+def start_attempt(wanted: dict[str, Any], slug: str) -> Response:
     """Begin an attempt, or get back the one that is in progress; for signed-in learners and visitors."""
     at = now()
     with writing() as session:
         started = operations.start_attempt(session, guards.current_learner(), slug, at=at, **wanted)
         shown = operations.shown_attempt(session, started.attempt, at=at)
-    return shown, 201 if started.is_new else 200
+    return _sent(shown, 201 if started.is_new else 200)
 
 
 @quizzes.get("/<slug>/attempts")
@@ -97,46 +104,48 @@ def get_leaderboard(wanted: dict[str, Any], slug: str) -> Any:
 @attempts.get(_ATTEMPT)
 @guards.learner
 @attempts.response(200, AttemptView)
-def get_attempt(attempt_id: int) -> Any:
+def get_attempt(attempt_id: int) -> Response:
     """Resume an attempt: the same questions in the same order, what was saved, and the time left."""
     at = now()
-    return operations.shown_attempt(reading(), _touched(attempt_id, at), at=at)
+    return _sent(operations.shown_attempt(reading(), _touched(attempt_id, at), at=at))
 
 
 @attempts.put(f"{_ATTEMPT}/answers/<int(min=1,max=100):number>")
 @guards.learner
 @attempts.arguments(AnswerGiven)
 @attempts.response(200, QuestionView)
-def save_answer(given: dict[str, Any], attempt_id: int, number: int) -> Any:
+def save_answer(given: dict[str, Any], attempt_id: int, number: int) -> Response:
     """Save an answer; where the quiz says so, it is judged at once and cannot change."""
+    raise_trouble()
     at, learner_id = now(), guards.current_learner_id()
     with writing() as session:
         saved = operations.save_answer(session, learner_id, attempt_id, number, given["answer"], at=at)
     if saved is None:
         # refused only now, so that the submission of what was saved in time stands
         raise TimeOver("答题时间已到，已按之前保存的答案交卷。")
-    return operations.shown_answer(saved)
+    return _sent(operations.shown_answer(saved))
 
 
 @attempts.post(f"{_ATTEMPT}/submit")
 @guards.learner
 @attempts.response(200, AttemptView)
-def submit_attempt(attempt_id: int) -> Any:
+def submit_attempt(attempt_id: int) -> Response:
     """Submit an attempt; doing it again gives the same result."""
     at, learner_id = now(), guards.current_learner_id()
     with writing() as session:
         attempt = operations.own_attempt(session, learner_id, attempt_id)
         attempt = operations.submit(session, attempt, at=at)
-        return operations.shown_result(session, attempt, at=at)
+        shown = operations.shown_result(session, attempt, at=at)
+    return _sent(shown)
 
 
 @attempts.get(f"{_ATTEMPT}/result")
 @guards.learner
 @attempts.response(200, AttemptView)
-def get_result(attempt_id: int) -> Any:
+def get_result(attempt_id: int) -> Response:
     """Show how a submitted attempt went, as far as it may be told by now."""
     at = now()
-    return operations.shown_result(reading(), _touched(attempt_id, at), at=at)
+    return _sent(operations.shown_result(reading(), _touched(attempt_id, at), at=at))
 
 
 @mistakes.get("")
@@ -160,10 +169,10 @@ def list_mistakes(wanted: dict[str, Any]) -> Page[Any]:
 @mistakes.arguments(PracticeStart)
 @mistakes.response(201, AttemptView)
 @mistakes.alt_response(200, schema=AttemptView, description="此前已开始的同一次重练")
-def practise(wanted: dict[str, Any]) -> Any:
+def practise(wanted: dict[str, Any]) -> Response:
     """Practise one's own mistakes: every verdict comes at once, a right answer clears the mistake, nothing counts."""
     at = now()
     with writing() as session:
         started = operations.practise(session, guards.current_learner(), at=at, **wanted)
         shown = operations.shown_attempt(session, started.attempt, at=at)
-    return shown, 201 if started.is_new else 200
+    return _sent(shown, 201 if started.is_new else 200)

@@ -8,7 +8,6 @@ from edu_platform.quizzes.operations.attempts import (
     is_over,
     open_paper,
     own_attempt,
-    save_answer,
     settle_campaign,
     start_attempt,
     submit,
@@ -27,6 +26,7 @@ from edu_platform.quizzes.operations.questions import (
     wholes,
 )
 from edu_platform.quizzes.operations.results import quiz_of, shown_answer, shown_attempt, shown_result
+from edu_platform.quizzes.operations.saving import save_answer
 from edu_platform.quizzes.operations.statistics import quiz_statistics
 
 __all__ = [

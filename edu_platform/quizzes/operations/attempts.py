@@ -1,4 +1,4 @@
-"""Beginning, answering and submitting attempts. The server's clock, key and slots decide."""
+"""Beginning and submitting attempts. The server's clock, key and slots decide."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from edu_platform.library.meta import slug_reason
 from edu_platform.library.models import CatalogueEntry
 from edu_platform.library.queries import visible
 from edu_platform.people.models import Learner
-from edu_platform.people.operations import open_text, seal_text
+from edu_platform.people.operations import open_text
 from edu_platform.quizzes import queries, signals
-from edu_platform.quizzes.errors import AlreadySubmitted, AnswerFrozen, NoAttemptsLeft, NotOpen
+from edu_platform.quizzes.errors import NoAttemptsLeft, NotOpen
 from edu_platform.quizzes.models import (
     Attempt,
     AttemptAnswer,
@@ -30,12 +30,10 @@ from edu_platform.quizzes.models import (
 )
 from edu_platform.quizzes.operations import known
 from edu_platform.quizzes.operations.claims import TOTAL, lock_standing, take_slot
-from edu_platform.quizzes.operations.mistakes import clear, note_outcomes
+from edu_platform.quizzes.operations.mistakes import note_outcomes
 from edu_platform.quizzes.rules import chance, questions, times
 from edu_platform.quizzes.rules.papers import Counts, QuizRules
-from edu_platform.quizzes.rules.questions import QuestionType
-from edu_platform.quizzes.rules.reveal import Reveal, may_see_score
-from edu_platform.quizzes.rules.wire import decode
+from edu_platform.quizzes.rules.reveal import may_see_score
 
 
 @dataclass(frozen=True)
@@ -44,21 +42,6 @@ class Started:
 
     attempt: Attempt
     is_new: bool
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One question of an attempt as saving left it; `chosen` is the answer in clear, points None while it may change."""
-
-    seed: bytes
-    number: int
-    content: Mapping[str, Any]
-    rules: QuizRules
-    chosen: Any
-    saved_at: datetime | None
-    points: int | None
-    correct: bool | None
-    key: Mapping[str, Any] | None = None
 
 
 def open_paper(session: Session, slug: str, at: datetime) -> Paper:
@@ -215,61 +198,6 @@ def is_over(attempt: Attempt, at: datetime) -> bool:
 def submit_if_over(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:
     """Submit an attempt whose time is over with what was saved; leave any other as it is."""
     return submit(session, attempt, at=at) if is_over(attempt, at) else attempt
-
-
-def save_answer(
-    session: Session, learner_id: int, attempt_id: int, number: int, answer: Any, *, at: datetime
-) -> Answered | None:
-    """Save an answer (None clears it). Where verdicts come at once, a given answer is judged and frozen.
-
-    After the end nothing is saved and the attempt is submitted: None, for the caller to refuse once that is
-    committed. Saving a frozen answer again as it was changes nothing. Raise `NotFound`, `Invalid`,
-    `AlreadySubmitted` or `AnswerFrozen`.
-    """
-    # The busiest write: rows without objects, and only what is needed of them.
-    connection = session.connection()
-    wanted = {"own_id": attempt_id, "own_learner_id": learner_id, "at": at}
-    attempt = connection.execute(queries.ATTEMPT_TO_ANSWER, wanted).first()
-    if (
-        attempt is None
-    ):  # not theirs, or over: whoever submits locks the standing first, so it is not locked yet
-        over = submit_if_over(session, own_attempt(session, learner_id, attempt_id), at=at)
-        if over.state is AttemptState.IN_PROGRESS:
-            raise NotFound("没有这次答题。")  # it became theirs only now
-        return None
-    if attempt.state is AttemptState.SUBMITTED:
-        if attempt.timed_out:
-            return None
-        raise AlreadySubmitted("已经交卷，不能再改答案。")
-    place = {"place_attempt_id": attempt_id, "place_number": number}
-    row = connection.execute(queries.ANSWER_AT, place).first()
-    if row is None:
-        raise NotFound("这次答题没有这一题。")
-    version = known.versions_by_id(session, [row.version_id])[row.version_id]
-    content, rules = version.content, known.rules_by_paper(session, attempt.paper_id)
-    chosen = decode(content, attempt.seed, number, answer)
-    canonical = None if chosen is None else orjson.dumps(chosen).decode()
-    typed = content["type"] == QuestionType.FILL_IN
-    at_once = rules.reveal is Reveal.AFTER_EACH and canonical is not None
-    key = known.keys_by_id(session, [version.id])[version.id] if at_once else None
-    if row.points is not None:
-        if canonical != (open_text(session, row.answer) if typed and row.answer else row.answer):
-            raise AnswerFrozen("这道题已经判过，不能再改。")
-        return Answered(
-            attempt.seed, number, content, rules, chosen, row.saved_at, row.points, row.correct, key
-        )
-    # What is chosen is statistics; what is typed may be anything, a telephone number for one.
-    kept = seal_text(session, learner_id, canonical) if typed and canonical else canonical
-    saved_at = None if canonical is None else at
-    points, correct = None, None
-    if key is not None:
-        verdict = questions.score(content, key, chosen, points=rules.points, partial=rules.partial_credit)
-        points, correct = verdict.points, verdict.correct
-    values = {"answer": kept, "saved_at": saved_at, "points": points, "correct": correct}
-    connection.execute(queries.SAVE_ANSWER, {**place, **values})
-    if correct and attempt.piece_id is None:
-        clear(session, learner_id, version.question_id)
-    return Answered(attempt.seed, number, content, rules, chosen, saved_at, points, correct, key)
 
 
 def submit(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Pool
+from sqlalchemy import Engine, Pool
 from sqlalchemy.orm import Session
 
 from edu_platform.quizzes import queries
@@ -39,14 +39,16 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Here:
+    """What this process has looked up so far, by id."""
+
     rules: dict[int, QuizRules] = field(default_factory=dict)
     versions: dict[int, Version] = field(default_factory=dict)
     keys: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
 
 # By the pool, not the engine: a new pool means another database behind the same address.
-_kept: WeakKeyDictionary[Pool, _Kept] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[Pool, Here] = WeakKeyDictionary()
 
 
 def paper_rules(paper: Paper) -> QuizRules:
@@ -94,8 +96,13 @@ def keys_by_id(session: Session, ids: Collection[int]) -> dict[int, Mapping[str,
     return _found(_of(session).keys, ids, lambda missing: keys_of(session, missing))
 
 
-def _of(session: Session) -> _Kept:
-    return _kept.setdefault(session.connection().engine.pool, _Kept())
+def here(engine: Engine) -> Here:
+    """Return what this process knows without asking the database."""
+    return _kept.setdefault(engine.pool, Here())
+
+
+def _of(session: Session) -> Here:
+    return here(session.connection().engine)
 
 
 def _found(

@@ -24,7 +24,7 @@ from edu_platform.quizzes import queries
 from edu_platform.quizzes.errors import NotSubmitted
 from edu_platform.quizzes.models import Attempt, AttemptState, Standing
 from edu_platform.quizzes.operations import known
-from edu_platform.quizzes.operations.attempts import Answered
+from edu_platform.quizzes.operations.saving import Answered
 from edu_platform.quizzes.rules import chance, times
 from edu_platform.quizzes.rules.papers import QuizRules
 from edu_platform.quizzes.rules.questions import QuestionType
@@ -76,7 +76,7 @@ class ShownQuestion:
 class ShownAttempt:
     """An attempt, as its learner sees it now; score and passed are None until their time has come."""
 
-    id: int
+    id: str
     quiz: str | None
     practice: bool
     state: str
@@ -110,7 +110,7 @@ def shown_attempt(session: Session, attempt: Attempt, *, at: datetime, whole: bo
         at=at,
     )
     return ShownAttempt(
-        id=attempt.id,
+        id=str(attempt.id),
         quiz=None if attempt.piece_id is None else known.slug_of(session, attempt.piece_id),
         practice=attempt.is_practice,
         state=attempt.state.value,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ class Part:
 
 
 def _word(seed: bytes, purpose: str) -> bytes:
-    return hmac.new(seed, purpose.encode(), hashlib.sha256).digest()
+    return hmac.digest(seed, purpose.encode(), "sha256")
 
 
 def shuffled(seed: bytes, purpose: str, items: Sequence[T]) -> list[T]:

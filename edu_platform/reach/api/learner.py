@@ -15,18 +15,16 @@ from edu_platform.core.clock import now
 from edu_platform.core.db import db, reading
 from edu_platform.core.errors import FieldError, Invalid, Unauthenticated
 from edu_platform.core.metrics import Counter
-from edu_platform.core.web import blueprint, read_json
+from edu_platform.core.web import blueprint, raise_trouble, read_json
 from edu_platform.people import guards
 from edu_platform.reach.operations.log import Submission
 from edu_platform.reach.operations.receive import Judge, Refusal, Sender, answer, known, read_clock
-from edu_platform.reach.operations.shared_commit import shared_commit_of
+from edu_platform.reach.operations.shared_commit import SharedCommit
 from edu_platform.reach.rules.intake import BEACON_ID, MOST_IN_A_BATCH
 from edu_platform.reach.schemas import BATCH_DOCUMENT, UNREADABLE, BatchOut, BeaconIn, Moment, decode
 
 beacons = blueprint("beacons", prefix="/beacons", description="触达上报")
 
-TROUBLE = "edu.beacons.trouble"
-"""Where a layer before Flask leaves the error that kept it from storing a batch."""
 _PATH = re.compile(r"`\$\.(\w+)`")
 _NAME = re.compile(r"field `(.{0,80}?)`", re.DOTALL)
 _WRONG = {
@@ -49,10 +47,7 @@ BEACONS = Counter("edu_beacons_total", "Beacons told, by what became of them and
 @beacons.response(200, BatchOut)
 def send_beacons() -> Response:
     """Take up to 100 beacons; each refused one is named, the rest count. Repeating a batch is harmless."""
-    if TROUBLE in request.environ:
-        raise request.environ[
-            TROUBLE
-        ]  # met before Flask was entered; to meet it again would take as long again
+    raise_trouble()
     settings: Settings = current_app.config["EDU"]
     sent_at, told = _read_batch()
     received_at = now()
@@ -69,7 +64,7 @@ def send_beacons() -> Response:
     reading().rollback()  # gives the connection back before waiting for the shared commit
     accepted, duplicate = 0, 0
     if deeds:
-        outcome = shared_commit_of(db.engine).append(Submission(learner_id, deeds))
+        outcome = SharedCommit.of(db.engine).append(Submission(learner_id, deeds))
         if outcome.gone:
             raise Unauthenticated("登录已失效，请重新登录。", code="token_revoked")
         accepted, duplicate = outcome.accepted, len(outcome.duplicate)

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-import orjson
 from sqlalchemy import Connection
 
 from edu_platform.campaigns.operations.attribution import version_text
 from edu_platform.campaigns.queries import versions
 from edu_platform.core.clock import ZONE
-from edu_platform.core.driver import Driver
+from edu_platform.core.driver import Written
 from edu_platform.core.vocabulary import Action, Channel, DeclaredAudience
 from edu_platform.reach.models import NUMBERS, Scope, Suspicion, moment_of
 from edu_platform.reach.rules.intake import Pace
@@ -34,7 +33,6 @@ _LOOKS = 5
 # Shanghai keeps no summer time since 1991; what is older is looked up.
 _ONE_OFFSET_SINCE = 725_846_400_000
 _OFFSET = 8 * 3_600_000
-_AMONG_SQLITE = "IN (SELECT value FROM json_each(?))"
 _INSERT = (
     "INSERT INTO beacon (number, beacon_id, occurred_at, received_at, day, campaign_id, rule, audience, channel,"
     " piece_id, action, scope, dwell_ms, skew_ms, skewed, suspicion)"
@@ -329,72 +327,51 @@ class _Sender(NamedTuple):
     scope: int
 
 
-class _Sql:
-    """The few statements of appending, in the dialect at hand, without the cost of building them anew."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.sqlite = connection.dialect.name == "sqlite"
-        self._driver = Driver(connection) if self.sqlite else None
+class _Sql(Written):
+    """The few statements of appending."""
 
     def begin_append(self) -> None:
         if not self.sqlite:
             self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({APPEND_LOCK})")
 
-    def _run(self, statement: str, parameters: tuple[Any, ...] = ()) -> Sequence[Any]:
-        if self._driver is not None:
-            return self._driver.rows(statement, parameters)
-        return self.connection.exec_driver_sql(statement.replace("?", "%s"), parameters).fetchall()
-
-    def many(self, statement: str, rows: list[tuple[Any, ...]]) -> int:
-        if self._driver is not None:
-            return self._driver.many(statement, rows)
-        return self.connection.exec_driver_sql(statement.replace("?", "%s"), rows).rowcount
-
     def version(self) -> str:
-        return version_text(*self._run(_VERSIONS)[0])
+        return version_text(*self.rows(_VERSIONS)[0])
 
     def senders(self, learner_ids: Sequence[int]) -> dict[int, _Sender]:
         """Return those of these learners that still are."""
-        found = self._run(
+        found = self.rows(
             "SELECT id, generation, audience, channel, kind FROM learner"  # noqa: S608 - fixed text
-            f" WHERE {self._any('id')} AND erased_at IS NULL AND merged_into_id IS NULL",
-            (self._list(learner_ids),),
+            f" WHERE {self.among('id')} AND erased_at IS NULL AND merged_into_id IS NULL",
+            (self.listed(learner_ids),),
         )
         return {
             row[0]: _Sender(row[1], _AUDIENCES[row[2]], _CHANNELS[row[3]], _SCOPES[row[4]]) for row in found
         }
 
     def number(self, statement: str) -> int:
-        return int(self._run(statement)[0][0])
-
-    def _any(self, column: str) -> str:
-        return f"{column} {_AMONG_SQLITE if self.sqlite else '= ANY(?)'}"
-
-    def _list(self, values: Sequence[int] | Sequence[str]) -> Any:
-        return orjson.dumps(values).decode() if self.sqlite else list(values)
+        return int(self.rows(statement)[0][0])
 
     def numbers_of(self, learner_ids: Sequence[int]) -> dict[int, int]:
-        found = self._run(
-            f"SELECT learner_id, number FROM learner_number WHERE {self._any('learner_id')}",  # noqa: S608 - fixed text
-            (self._list(learner_ids),),
+        found = self.rows(
+            f"SELECT learner_id, number FROM learner_number WHERE {self.among('learner_id')}",  # noqa: S608 - fixed text
+            (self.listed(learner_ids),),
         )
         return {row[0]: row[1] for row in found}
 
     def give_number(self, learner_id: int) -> int | None:
         """Give a learner a number; None when the learner is erased, merged or never was."""
         lock = "" if self.sqlite else " FOR SHARE"
-        there = self._run(
+        there = self.rows(
             f"SELECT 1 FROM learner WHERE id = ? AND erased_at IS NULL AND merged_into_id IS NULL{lock}",  # noqa: S608
             (learner_id,),
         )
         if not there:
             return None
-        number = self._run(
+        number = self.rows(
             "INSERT INTO person_number (pace_minute, pace_in_minute, pace_day, pace_in_day)"
             " VALUES (0, 0, 0, 0) RETURNING number"
         )[0][0]
-        made = self._run(
+        made = self.rows(
             "INSERT INTO learner_number (learner_id, number) VALUES (?, ?)"
             " ON CONFLICT DO NOTHING RETURNING number",
             (learner_id, number),
@@ -408,17 +385,17 @@ class _Sql:
         lock = "" if self.sqlite else " FOR UPDATE"
         rows: list[Any] = []
         for start in range(0, len(numbers), _NUMBERS_AT_ONCE):
-            some = self._list(numbers[start : start + _NUMBERS_AT_ONCE])
-            rows += self._run(
+            some = self.listed(numbers[start : start + _NUMBERS_AT_ONCE])
+            rows += self.rows(
                 "SELECT number, same_as, pace_minute, pace_in_minute, pace_day, pace_in_day FROM person_number"  # noqa: S608
-                f" WHERE {self._any('number')} OR {self._any('same_as')} ORDER BY number{lock}",
+                f" WHERE {self.among('number')} OR {self.among('same_as')} ORDER BY number{lock}",
                 (some, some),
             )
         return rows
 
     def known(self, family: Sequence[int], ids: Sequence[str]) -> set[str]:
-        found = self._run(
-            f"SELECT beacon_id FROM beacon WHERE {self._any('number')} AND {self._any('beacon_id')}",  # noqa: S608
-            (self._list(family), self._list(ids)),
+        found = self.rows(
+            f"SELECT beacon_id FROM beacon WHERE {self.among('number')} AND {self.among('beacon_id')}",  # noqa: S608
+            (self.listed(family), self.listed(ids)),
         )
         return {row[0] for row in found}
