@@ -1,6 +1,8 @@
 """Limits hold across processes that share a Valkey."""
 
+import random
 import threading
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -83,15 +85,57 @@ def test_a_process_counts_in_fixed_windows(watch):
     assert counts.incr("a", 60) == 1, "a clock set back locks nobody out for a day"
 
 
+def places(counts):
+    return sum(len(table) for table in counts._tables)
+
+
 def test_a_process_forgets_whose_windows_are_over_and_starts_no_thread(watch):
-    counts = ProcessCounts()
+    counts, holding = ProcessCounts(), ProcessCounts()
     threads = threading.active_count()
-    for number in range(1000):
+    for number in range(30_000):
         counts.incr(f"caller {number}", 60)
-    watch.now += 61
-    counts.incr("another", 60)
-    assert list(counts._counts) == ["another"]
-    assert threading.active_count() == threads
+        holding.incr(f"caller {number}", 86_400)
+        if number % 3000 == 0:
+            watch.now += 61
+    assert places(counts) < 4 * 3000 + limits.TABLES * limits.FEWEST_PLACES
+    assert places(holding) > 30_000, "whose window is open is remembered"
+    assert {holding.get(f"caller {number}") for number in range(30_000)} == {1}
+    assert threading.active_count() <= threads
+
+
+def test_a_process_counts_each_caller_alone_however_many_they_are(watch):
+    counts, plain = ProcessCounts(), {}
+    draw = random.Random(7)  # the same each time
+    for _ in range(20_000):
+        name, amount = f"caller {int(draw.paretovariate(0.4)) % 5000}", draw.choice([1, 1, 2])
+        if draw.random() < 0.01:
+            counts.clear(name)
+            plain.pop(name, None)
+        if draw.random() < 0.001:
+            watch.now += draw.choice([1, 9, 61])
+        count, ends = plain.get(name, (0, 0))
+        if ends <= watch.now:
+            count, ends = 0, watch.now + 60
+        plain[name] = (count + amount, ends)
+        assert counts.incr(name, 60, amount) == count + amount
+    assert {name: (counts.get(name), counts.get_expiry(name)) for name in plain} == {
+        name: (count if ends > watch.now else 0, counts.get_expiry(name) if ends <= watch.now else ends)
+        for name, (count, ends) in plain.items()
+    }
+    counts.reset()
+    assert {counts.get(name) for name in plain} == {0}
+
+
+def test_counting_many_callers_takes_little_memory():
+    counts = ProcessCounts()
+    tracemalloc.start()
+    try:
+        for number in range(30_000):
+            counts.incr(f"LIMITS:LIMITER/10.0.{number >> 8}.{number & 255}/made/1200/1/minute", 60)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 30_000 * 80, "a dictionary of texts takes 250 bytes and more for each"
 
 
 def test_counting_goes_on_without_the_store(settings, monkeypatch):
