@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from bench import attempts, counting, films, reading, results, year
+from bench import attempts, counting, films, ingest, reading, results, year
 
 PARTS = {
     "reading": reading.measure,
+    "ingest": ingest.measure,
     "counting": counting.measure,
     "attempts": attempts.measure,
     "year": year.measure,

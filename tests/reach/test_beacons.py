@@ -272,6 +272,15 @@ def test_scopes_are_kept_apart(app, house, send):
         ]
 
 
+def test_what_is_left_out_is_null_in_the_log_and_nought_is_nought(app, house, send):
+    send(visitor(app)[1], {"id": "a"}, {"id": "b", "dwell_ms": 0})
+    rows = log_of(app)
+    assert [(rows[name].dwell_ms, rows[name].suspicion, rows[name].skewed) for name in "ab"] == [
+        (None, None, False),
+        (0, None, False),
+    ]
+
+
 def test_dwelling_is_capped(app, house, send):
     send(visitor(app)[1], {"id": "a", "dwell_ms": 10**9}, {"id": "b", "dwell_ms": 1500})
     rows = log_of(app)

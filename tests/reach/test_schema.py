@@ -36,8 +36,14 @@ ODD = [
     "-",
     "A" * 64,
     "A" * 65,
+    "a" * 64,
+    "a" * 65,
     "a--b",
     "a-b",
+    "a\nb",
+    "ab-c\n",
+    "\n",
+    'a"b',
     "中",
     [],
     {},
@@ -73,6 +79,13 @@ def test_the_decoder_and_the_document_agree(document, one, count):
     assert document.is_valid(body) == (decode(json.dumps(body).encode()) is not None)
 
 
+@pytest.mark.parametrize("name", [name for name in GOOD if name != "occurred_at"])
+def test_whatever_stands_in_a_field_they_agree(document, name):
+    for odd in ODD:
+        body = {"sent_at": "2026-03-15T12:00:00Z", "beacons": [GOOD, GOOD | {name: odd}]}
+        assert document.is_valid(body) == (decode(json.dumps(body).encode()) is not None), odd
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_what_may_be_left_out_is_the_same(document, name):
     one = {key: value for key, value in GOOD.items() if key != name}
@@ -80,3 +93,27 @@ def test_what_may_be_left_out_is_the_same(document, name):
     assert (
         document.is_valid(body) == (decode(json.dumps(body).encode()) is not None) == (name not in REQUIRED)
     )
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"id": "c"', '"id" :"c"', '"id"\n: "c"', '"i\\u0064": "c"', '"dwell_ms": 2', '"piece": "a", "piece": "b"',
+        '"channel": "app", "channel": "app"', '"piece": null', '"occurred_at": "2026-03-15T12:00:00Z"',
+    ],
+)  # fmt: skip
+def test_a_key_that_stands_there_twice_is_not_read(more):
+    one = '{"id": "a", "action": "view", "occurred_at": "2026-03-15T12:00:00Z", "dwell_ms": 1'
+    whole = '{"sent_at": "2026-03-15T12:00:00Z", "beacons": [%s}]}'
+    assert decode((whole % one).encode()) is not None
+    assert decode((whole % f"{one}, {more}").encode()) is None
+    sent = '"sent_at": "2026-03-15T12:00:00Z", '
+    assert decode((whole % one).replace(sent, sent + sent).encode()) is None
+
+
+def test_keys_may_be_spelled_and_spaced_as_json_allows():
+    """The control: the count of quotes does not depend on how a text is spelled."""
+    one = '{ "i\\u0064" :\t"\\u0061" , "action":"vi\\u0065w","occurred_at" : "2026-03-15T12:00:00Z"\n}'
+    batch = decode(f'{{"beacons" : [{one}, {one}] , "sent_at":"2026-03-15T12:00:00Z"}}'.encode())
+    assert batch is not None
+    assert [told.id for told in batch.beacons] == ["a", "a"]

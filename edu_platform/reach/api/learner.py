@@ -21,7 +21,15 @@ from edu_platform.reach.operations.log import Submission
 from edu_platform.reach.operations.receive import Judge, Refusal, Sender, answer, known, read_clock
 from edu_platform.reach.operations.shared_commit import SharedCommit
 from edu_platform.reach.rules.intake import BEACON_ID, MOST_IN_A_BATCH
-from edu_platform.reach.schemas import BATCH_DOCUMENT, UNREADABLE, BatchOut, BeaconIn, Moment, decode
+from edu_platform.reach.schemas import (
+    BATCH_DOCUMENT,
+    UNREADABLE,
+    BatchOut,
+    BeaconIn,
+    BeaconTold,
+    Moment,
+    decode,
+)
 
 beacons = blueprint("beacons", prefix="/beacons", description="触达上报")
 
@@ -80,7 +88,7 @@ def count_beacons(accepted: int, duplicate: int, refused: Sequence[Mapping[str, 
         BEACONS.add("refused", one["code"])
 
 
-def _read_batch() -> tuple[Any, Sequence[BeaconIn | tuple[str | None, Refusal]]]:
+def _read_batch() -> tuple[Any, Sequence[BeaconTold | tuple[str | None, Refusal]]]:
     """Return `sent_at` and the beacons, those that cannot be read as (id, refusal); raise when it is no batch at all."""
     raw = request.get_data(cache=True)
     charset = request.mimetype_params.get("charset", "utf-8").lower()
@@ -97,7 +105,7 @@ class _Skeleton(msgspec.Struct):
     beacons: list[msgspec.Raw]
 
 
-def _read_piecemeal(raw: bytes) -> tuple[Any, list[BeaconIn | tuple[str | None, Refusal]]]:
+def _read_piecemeal(raw: bytes) -> tuple[Any, list[BeaconTold | tuple[str | None, Refusal]]]:
     too_many = FieldError("beacons", f"一次最多 {MOST_IN_A_BATCH} 条。", "too_many")
     try:
         counted = len(msgspec.json.decode(raw, type=_Skeleton).beacons)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -29,6 +29,8 @@ from edu_platform.reach.rules.intake import (
     is_absurd,
 )
 
+_MOST_RULINGS = 4_096
+_EARLIEST, _LATEST = -(1 << 62), 1 << 62
 _NOT_BY_BEACON = frozenset(action for action, rule in ACTIONS.items() if not rule.by_beacon)
 
 
@@ -92,6 +94,22 @@ class Sender:
         return cls(learner.id, learner.audience, learner.channel, scope_of(learner))
 
 
+Facts = tuple[Action, str | None, str | None, str | None, Channel | None]
+"""What a beacon says of itself but for its id and times: action, piece, campaign, channel code and channel."""
+
+
+class Ruling(NamedTuple):
+    """What a beacon's facts come to, from one moment up to another (both in milliseconds, and rather too narrow)."""
+
+    since: int
+    until: int
+    campaign_id: int
+    rule: int
+    channel: int | None
+    piece_id: int
+    action: int
+
+
 @dataclass(frozen=True)
 class Known:
     """What beacons may refer to, at one version: pieces that have been published (id, since when), and campaigns.
@@ -101,6 +119,8 @@ class Known:
 
     campaigns: Snapshot
     pieces: dict[str, tuple[int, datetime]]
+    rulings: dict[Facts, Ruling] = field(default_factory=dict, compare=False)
+    """What has been judged by it already."""
 
 
 _kept: dict[Engine, Known] = {}
@@ -141,19 +161,6 @@ def read_clock(sent_at: datetime, received_at: datetime) -> Correction:
     return correct(sent_at=sent_at, received_at=received_at)
 
 
-class _Ruling(NamedTuple):
-    """What the facts of a beacon other than its own time come to, from one moment up to another."""
-
-    since: datetime | None
-    until: datetime | None
-    refusal: Refusal | None
-    campaign_id: int
-    rule: int
-    channel: int | None
-    piece_id: int
-    action: int
-
-
 class Judge:
     """Judges the beacons of one batch. Without a sender, what only the sender's row can say is left open in the deeds."""
 
@@ -174,9 +181,11 @@ class Judge:
         self._latest = received_at + TOLERATED_FUTURE
         self._oldest = received_at - largest_age
         self._largest_age = largest_age
-        self._correction = correction
+        self._offset = correction.offset if correction.skewed else None
+        self._skewed = correction.skewed
         self._skew_ms = correction.skew // timedelta(milliseconds=1)
-        self._rulings: dict[tuple[object, ...], _Ruling] = {}
+        # Times are compared as whole milliseconds, rounded so that whoever is within is within in truth, too.
+        self._surely_from, self._surely_until = milliseconds(self._oldest) + 1, milliseconds(self._latest)
 
     def sort(
         self, told: Iterable[Told | tuple[str | None, Refusal]]
@@ -195,85 +204,88 @@ class Judge:
 
     def judge(self, told: Told) -> Deed | Refusal:
         """Return the deed that a beacon is, or why it is none."""
-        if told.action in _NOT_BY_BEACON:
-            return Refusal("action", "not_by_beacon", "这种行为由平台自己记录，不能上报。")
         at = told.occurred_at
-        if self._correction.skewed:
+        if self._offset is not None:
             try:
-                at += self._correction.offset
+                at += self._offset
             except OverflowError:
                 return Refusal("occurred_at", "bad_time", "时间超出范围。")
+        facts = (told.action, told.piece, told.campaign, told.channel_code, told.channel)
+        occurred_at = milliseconds(at)
+        ruling = self._known.rulings.get(facts)
+        if (
+            ruling is None
+            or not ruling.since <= occurred_at < ruling.until
+            or not self._surely_from <= occurred_at < self._surely_until
+        ):
+            found = self._rule(facts, at)
+            if isinstance(found, Refusal):
+                return found
+            ruling = found
+        dwell_ms = told.dwell_ms
+        # what a named tuple does of itself to be made costs three times as much
+        return tuple.__new__(
+            Deed,
+            (
+                told.id,
+                occurred_at,
+                self._received_ms,
+                local_day_number(occurred_at),
+                ruling.campaign_id,
+                ruling.rule,
+                self._audience,
+                self._channel if ruling.channel is None else ruling.channel,
+                ruling.piece_id,
+                ruling.action,
+                self._scope,
+                dwell_ms if dwell_ms is None or dwell_ms < LARGEST_DWELL_MS else LARGEST_DWELL_MS,
+                self._skew_ms,
+                self._skewed,
+            ),
+        )
+
+    def _rule(self, facts: Facts, at: datetime) -> Ruling | Refusal:
+        """Judge in full; what counts holds for others of these facts, too, and is kept."""
+        action, slug, campaign, code, channel = facts
+        if action in _NOT_BY_BEACON:
+            return Refusal("action", "not_by_beacon", "这种行为由平台自己记录，不能上报。")
         if at > self._latest:
             return Refusal("occurred_at", "in_future", "发生时间在未来。")
         if at < self._oldest:
             return Refusal(
                 "occurred_at", "too_old", f"发生时间早于 {self._largest_age.days} 天前，不再计入。"
             )
-        facts = (told.action, told.piece, told.campaign, told.channel_code, told.channel)
-        ruling = self._rulings.get(facts)
-        if (
-            ruling is None
-            or (ruling.since is not None and at < ruling.since)
-            or (ruling.until is not None and at >= ruling.until)
-        ):
-            ruling = self._rulings[facts] = self._rule(told, at)
-        if ruling.refusal is not None:
-            return ruling.refusal
-        occurred_at = milliseconds(at)
-        dwell_ms = told.dwell_ms
-        return Deed(
-            told.id,
-            occurred_at,
-            self._received_ms,
-            local_day_number(occurred_at),
-            ruling.campaign_id,
-            ruling.rule,
-            self._audience,
-            ruling.channel,
-            ruling.piece_id,
-            ruling.action,
-            self._scope,
-            dwell_ms if dwell_ms is None or dwell_ms < LARGEST_DWELL_MS else LARGEST_DWELL_MS,
-            self._skew_ms,
-            self._correction.skewed,
-        )
-
-    def _rule(self, told: Told, at: datetime) -> _Ruling:
-        """Judge everything but whether it is in time, and say from when to when that holds."""
         piece_id = published = None
-        if told.piece is not None:
-            piece = self._known.pieces.get(told.piece)
+        if slug is not None:
+            piece = self._known.pieces.get(slug)
             published = None if piece is None else piece[1] - TOLERATED_FUTURE
             if piece is None or published is None or at < published:
-                return _refused("piece", "unknown_piece", "没有这个作品，或当时尚未发布。", until=published)
+                return Refusal("piece", "unknown_piece", "没有这个作品，或当时尚未发布。")
             piece_id = piece[0]
         campaigns = self._known.campaigns
-        if told.campaign is not None and told.campaign not in campaigns.campaigns:
-            return _refused("campaign", "unknown_campaign", "没有这个活动。", since=published)
-        code = None
-        if told.channel_code is not None:
-            code = campaigns.codes.get(told.channel_code)
-            if code is None:
-                return _refused("channel_code", "unknown_channel_code", "没有这个渠道码。", since=published)
-        named: Any = {"at": at, "campaign_code": told.campaign, "channel_code": told.channel_code}
-        found = attribute(campaigns, **named, piece_id=piece_id)
-        since, until = steady(campaigns, **named, piece_id=piece_id)
+        if campaign is not None and campaign not in campaigns.campaigns:
+            return Refusal("campaign", "unknown_campaign", "没有这个活动。")
+        entry = None if code is None else campaigns.codes.get(code)
+        if code is not None and entry is None:
+            return Refusal("channel_code", "unknown_channel_code", "没有这个渠道码。")
+        named: Any = {"at": at, "campaign_code": campaign, "channel_code": code, "piece_id": piece_id}
+        found = attribute(campaigns, **named)
+        since, until = steady(campaigns, **named)
         if published is not None:
             since = published if since is None else max(since, published)
-        channel = told.channel or (code.channel if code is not None else None)
-        return _Ruling(
-            since,
-            until,
-            None,
+        if channel is None and entry is not None:
+            channel = entry.channel
+        ruling = Ruling(
+            _EARLIEST if since is None else milliseconds(since) + 1,
+            _LATEST if until is None else milliseconds(until),
             found.campaign.id if found.campaign is not None else EVERYDAY,
             NUMBERS[Rule][found.rule],
-            self._channel if channel is None else NUMBERS[Channel][channel],
+            None if channel is None else NUMBERS[Channel][channel],
             piece_id if piece_id is not None else NO_PIECE,
-            NUMBERS[Action][told.action],
+            NUMBERS[Action][action],
         )
-
-
-def _refused(
-    field: str, code: str, reason: str, *, since: datetime | None = None, until: datetime | None = None
-) -> _Ruling:
-    return _Ruling(since, until, Refusal(field, code, reason), 0, 0, None, 0, 0)
+        rulings = self._known.rulings
+        if len(rulings) >= _MOST_RULINGS:
+            rulings.clear()
+        rulings[facts] = ruling
+        return ruling
