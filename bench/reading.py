@@ -49,7 +49,7 @@ def measure() -> str:
         "Flask view that returns the same bytes from memory; for searching, one that asks the index for the 20 best; "
         "for files, a bare WSGI function with `wsgi.file_wrapper`, and nginx alone. Made: `bench.uncached`, in which "
         "nothing is kept, so that every request is a first one; lists by 980 cursors, pages by 1,000 slugs. "
-        "What the home feeds of all audiences share is found once a state of the catalogue; the row of the very first "
+        "What stands in the home feed of an audience is found once a state of the catalogue; the row of the very first "
         "after a change finds it each time."
     )
     return "\n\n".join([method, machine(), beside_ceiling(rows), footprint])

@@ -1,7 +1,7 @@
 """The application as it ships, but for its memory: every answer is made anew, as for the first who asks.
 
-The parts that several answers share are kept, as they are while the catalogue stays as it is; with `BENCH_PARTS=0`
-they too are made anew each time, as for the very first after a change.
+What stands in a home feed is kept, as it is while the catalogue stays as it is; with `BENCH_PARTS=0` it too is found
+anew each time, as for the very first after a change.
 """
 
 from __future__ import annotations

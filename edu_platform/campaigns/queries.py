@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from functools import lru_cache
 
-from sqlalchemy import Date, Select, bindparam, select
+from sqlalchemy import Date, Executable, Select, bindparam, select
 
 from edu_platform.campaigns.models import Campaign, CampaignState, CampaignVersion, ChannelCode
 from edu_platform.library.models import CatalogueVersion
@@ -37,12 +37,13 @@ def opened() -> Select[Campaign]:
 
 
 @lru_cache
-def open_on() -> Select[Campaign]:
-    """Select the campaigns whose window holds `day` (a parameter) and which have not been closed, the latest to start first."""
+def open_on() -> Executable:
+    """Select the rows of campaigns whose window holds `day` (a parameter) and which have not been closed, the latest to start first."""
     day = bindparam("day", type_=Date)
-    return opened().where(
+    chosen = opened().where(
         Campaign.state == CampaignState.OPEN, Campaign.starts_on <= day, Campaign.ends_on >= day
     )
+    return chosen.with_only_columns(*Campaign.__table__.columns)
 
 
 def channel_codes(campaign_id: int) -> Select[ChannelCode]:

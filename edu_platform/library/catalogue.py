@@ -107,7 +107,7 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class OfPart:
-    """Makes an answer of a part that several answers share; `part` is a function of a module, by which it is known."""
+    """Makes an answer of a part that is kept by itself; `part` is the same function each time, by which it is known."""
 
     part: Callable[[Connection, datetime], Any]
     make: Callable[[Connection, datetime, Any], bytes | Answer]

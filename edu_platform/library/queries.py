@@ -102,9 +102,16 @@ def newest(found: Select[CatalogueEntry], after: tuple[datetime, int] | None) ->
     return found
 
 
-def most_read(found: Select[CatalogueEntry], after: tuple[int, int] | None) -> Select[CatalogueEntry]:
-    """Order by reads, most first, beginning after the keys (reads, piece id) of an item."""
-    found = found.join(Popularity, Popularity.piece_id == CatalogueEntry.piece_id).order_by(
+def most_read(
+    found: Select[CatalogueEntry], after: tuple[int, int] | None, *, few: bool = False
+) -> Select[CatalogueEntry]:
+    """Order by reads, most first, beginning after the keys (reads, piece id) of an item.
+
+    Where the rows to choose from are not `few`, the database is to go through them in this order and stop when it has
+    enough: SQLite would rather find the reads of each entry and sort them all, which an expression forbids it.
+    """
+    piece = Popularity.piece_id if few else Popularity.piece_id + 0
+    found = found.join(Popularity, piece == CatalogueEntry.piece_id).order_by(
         Popularity.reads.desc(), Popularity.piece_id.desc()
     )
     if after is not None:
@@ -128,7 +135,7 @@ def listed(filters: frozenset[str], sort: str | None, *, after: bool, found: boo
     chosen = _shape(filters)
     keys: Any = (bindparam("after_first"), bindparam("after_id")) if after else None
     by_reads = sort == "most_read"
-    chosen = most_read(chosen, keys) if by_reads else newest(chosen, keys)
+    chosen = most_read(chosen, keys, few=found) if by_reads else newest(chosen, keys)
     # as the database has it: only the last row's is looked at, for the cursor
     first: Any = Popularity.reads if by_reads else type_coerce(CatalogueEntry.published_at, String)
     given: list[Any] = [CatalogueEntry.card, CatalogueEntry.piece_id, first.label("first")]
@@ -148,34 +155,41 @@ def entries_of(filters: frozenset[str]) -> Executable:
 
 
 @lru_cache
-def carried() -> Executable:
-    """Return the statement of the entries that the campaigns `codes` carry at `at`, each with its campaign's code."""
+def first_ones(filters: frozenset[str], sort: str) -> Executable:
+    """Return the statement of the ids of the first `most` entries, newest or most read, that pass the filters."""
+    chosen = _shape(filters)
+    chosen = most_read(chosen, None) if sort == "most_read" else newest(chosen, None)
+    return chosen.with_only_columns(CatalogueEntry.id).limit(bindparam("most"))
+
+
+@lru_cache
+def turn_of_kind(filters: frozenset[str]) -> Executable:
+    """Return the statement of the id of one entry: the one at place `turn` of those that pass the filters, by piece."""
+    chosen = _shape(filters).order_by(CatalogueEntry.piece_id, CatalogueEntry.id)
+    return chosen.with_only_columns(CatalogueEntry.id).limit(1).offset(bindparam("turn"))
+
+
+@lru_cache
+def carried(filters: frozenset[str]) -> Executable:
+    """Return the statement of slug and id of the entries that a `campaign` carries at `at` and that pass the filters."""
     at = cast("Any", bindparam("at"))
-    chosen = visible(at).join(Placement, Placement.piece_id == CatalogueEntry.piece_id)
+    chosen = _shape(filters).join(Placement, Placement.piece_id == CatalogueEntry.piece_id)
     return chosen.where(
-        Placement.campaign_code.in_(bindparam("codes", expanding=True)),
-        Placement.starts_at <= at,
-        Placement.ends_at > at,
-    ).with_only_columns(Placement.campaign_code, CatalogueEntry.slug, CatalogueEntry.id)
+        Placement.campaign_code == bindparam("campaign"), Placement.starts_at <= at, Placement.ends_at > at
+    ).with_only_columns(CatalogueEntry.slug, CatalogueEntry.id)
 
 
 @lru_cache
-def standing() -> Executable:
-    """Return the statement of all entries seen at `at`, the newest first, with how often each was read."""
-    chosen = newest(visible(cast("Any", bindparam("at"))), None)
-    return chosen.outerjoin(Popularity, Popularity.piece_id == CatalogueEntry.piece_id).with_only_columns(
-        CatalogueEntry.id,
-        CatalogueEntry.piece_id,
-        CatalogueEntry.kind,
-        CatalogueEntry.column_slug,
-        Popularity.reads,
+def counted(*, for_audience: bool) -> Executable:
+    """Return the statement of how many entries are seen at `at` in each column and of each kind (for an `audience`)."""
+    chosen = visible(cast("Any", bindparam("at")))
+    if for_audience:  # joined, so that SQLite begins with the audience's
+        chosen = chosen.join(EntryAudience, EntryAudience.entry_id == CatalogueEntry.id).where(
+            EntryAudience.audience == bindparam("audience")
+        )
+    return chosen.with_only_columns(CatalogueEntry.column_slug, CatalogueEntry.kind, func.count()).group_by(
+        CatalogueEntry.column_slug, CatalogueEntry.kind
     )
-
-
-@lru_cache
-def addressed() -> Executable:
-    """Return the statement of whom each entry is for, visible or not, in the words of the API."""
-    return select(EntryAudience.entry_id, type_coerce(EntryAudience.audience, String))
 
 
 def cards_of(most: int) -> Executable:

@@ -51,13 +51,31 @@ def test_limits_limit_whatever_they_are(app):
         assert connection.scalars(select(numbers.c.n).limit(0)).all() == []
 
 
+def plan_of(statement):
+    """Return the lines of SQLite's plan for a statement."""
+    with db.engine.connect() as connection:
+        sql = str(statement.compile(dialect=db.engine.dialect))
+        driver = connection.connection.driver_connection
+        return [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?"))]
+
+
+@pytest.mark.parametrize("filters", [frozenset(), frozenset({"audience"}), frozenset({"audience", "kind"})])
 @pytest.mark.parametrize(
     ("sort", "index"), [("newest", "ix_catalogue_entry_newest"), ("most_read", "ix_popularity_reads")]
 )
-def test_a_page_further_on_begins_in_the_index(app, sort, index):
-    with app.app_context(), db.engine.connect() as connection:
-        sql = str(queries.listed(frozenset(), sort, after=True).compile(dialect=db.engine.dialect))
-        driver = connection.connection.driver_connection
-        plan = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?"))]
-    assert any(line.startswith("SEARCH") and index in line for line in plan), plan
-    assert not any("SCAN" in line or "TEMP B-TREE" in line for line in plan), plan
+def test_a_list_ends_when_it_has_enough_and_a_page_further_on_begins_in_the_index(app, filters, sort, index):
+    with app.app_context():
+        first = [queries.listed(filters, sort, after=False), queries.first_ones(filters, sort)]
+        further = queries.listed(filters, sort, after=True)
+        plans_of_first = [plan_of(statement) for statement in first]
+        assert all(index in plan[0] for plan in plans_of_first), plans_of_first
+        assert plan_of(further)[0].startswith("SEARCH") and index in plan_of(further)[0]
+        everything = "\n".join(line for plan in [*plans_of_first, plan_of(further)] for line in plan)
+        assert "TEMP B-TREE" not in everything, "all is sorted before the first is sent"
+
+
+def test_what_a_campaign_carries_and_what_an_audience_has_is_found_by_index(app):
+    with app.app_context():
+        carried = plan_of(queries.carried(frozenset({"audience"})))
+        counted = plan_of(queries.counted(for_audience=True))
+        assert not any(line.startswith("SCAN") for line in carried + counted), (carried, counted)

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Response
 
 from edu_platform.campaigns.operations import public
+from edu_platform.campaigns.operations.home import chosen_for
 from edu_platform.campaigns.operations.home import home as feed
-from edu_platform.campaigns.operations.home import overview
 from edu_platform.campaigns.schemas import (
     BoardOut,
     CampaignListIn,
@@ -77,7 +77,8 @@ _HOME = question(
     "/api/v1/home",
     HomeIn(),
     lambda settings, wanted: OfPart(
-        overview, partial(feed, audience=wanted["audience"], hotline=settings.hotline)
+        chosen_for(wanted["audience"]),
+        partial(feed, audience=wanted["audience"], hotline=settings.hotline),
     ),
     by_reads=lambda _: True,
 )

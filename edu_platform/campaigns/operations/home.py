@@ -1,22 +1,21 @@
 """The home feed of an audience, made of the cards as they were rendered.
 
-Which entries stand in which audience's feed is found for all audiences at once and shared by them for as long as the
-catalogue stays as it is; for one audience only the cards are fetched.
+Which entries stand in an audience's feed is found by a few statements that begin in an index, and known for as long as
+the catalogue stays as it is; then only the cards are fetched.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
-from itertools import chain, zip_longest
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache, partial
+from itertools import zip_longest
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection
-from sqlalchemy.orm import Session
 
 from edu_platform.campaigns import queries
 from edu_platform.campaigns.models import Campaign
@@ -32,82 +31,87 @@ _IDS = [f"id_{number}" for number in range(MOST_PICKS + MOST_NEW + 1)]
 _CARDS = Direct(library.cards_of(len(_IDS)))
 
 
-@dataclass(eq=False)
-class Chosen:
-    """What stands in the feed of one audience: ids of entries, and how many pieces each column has for it."""
-
-    picks: list[int] = field(default_factory=list)
-    newest: list[int] = field(default_factory=list)
-    daily_quiz: list[int] = field(default_factory=list)
-    columns: defaultdict[str, int] = field(default_factory=partial(defaultdict, int))
-
-
 @dataclass(frozen=True)
-class Overview:
-    """What is the same for all audiences: running campaigns, columns, and what was chosen for each (None: everybody)."""
+class Chosen:
+    """What stands in the feed of one audience: running campaigns, columns with the number of their pieces, ids of entries."""
 
     running: Sequence[Campaign]
-    columns: Sequence[Any]
-    chosen: Mapping[Audience | None, Chosen]
+    columns: Sequence[tuple[str, str, str]]
+    counts: Mapping[str, int]
+    picks: Sequence[int]
+    newest: Sequence[int]
+    daily_quiz: Sequence[int]
 
 
-def overview(connection: Connection, at: datetime) -> Overview:
-    """Go through everything visible at `at` once.
+def chosen_for(audience: Audience | None) -> Callable[[Connection, datetime], Chosen]:
+    """Return what finds what stands in the feed of an audience (None: everybody); for each the same function, always."""
+    return _CHOOSE[audience]
+
+
+def _choose(connection: Connection, at: datetime, *, audience: Audience | None) -> Chosen:
+    """Find what stands in the feed of an audience at a moment, as one state of the database has it.
 
     Picks are what running campaigns carry for the audience, the latest started first, then what is read
     most. The quiz of the day goes round all quizzes of the audience, by the branch's calendar.
     """
-    with Session(connection) as session:
-        opened = session.scalars(queries.open_on(), {"day": local_day(at)})
-        running = [row for row in opened if row.runs_at(at)]
-    chosen: dict[Audience | None, Chosen] = {audience: Chosen() for audience in (None, *Audience)}
-    by_word = {audience.value: mine for audience, mine in chosen.items() if audience}
-    everybody = [chosen[None]]
-    whose: dict[int, list[Chosen]] = {}
-    for entry, word in connection.execute(library.addressed()):
-        whose.setdefault(entry, everybody.copy()).append(by_word[word])
-    entries = connection.execute(library.standing(), {"at": at}).all()  # the newest first
-    for entry, _, _, column, _ in entries:
-        for mine in whose.get(entry, everybody):
-            mine.columns[column] += 1
-            if len(mine.newest) < MOST_NEW:
-                mine.newest.append(entry)
-    for _, entry in sorted((piece, entry) for entry, piece, kind, _, _ in entries if kind == "quiz"):
-        for mine in whose.get(entry, everybody):
-            mine.daily_quiz.append(entry)
-    read = sorted(
-        ((reads, piece, entry) for entry, piece, _, _, reads in entries if reads is not None), reverse=True
+    whose: dict[str, Any] = {} if audience is None else {"audience": audience}
+    filters, given = frozenset(whose), {"at": at, **whose}
+    with connection.begin():
+        running = [row for row in _open_on(connection, local_day(at)) if _is_for(row, audience, at)]
+        counted = _COUNTED[audience is not None].rows(connection, given)
+        counts: Counter[str] = Counter()
+        for column, _, many in counted:
+            counts[column] += many
+        quizzes = sum(many for _, kind, many in counted if kind == "quiz")
+        daily: list[int] = []
+        if quizzes:
+            turn = {"kind": "quiz", "turn": local_day(at).toordinal() % quizzes}
+            daily = [entry for (entry,) in _turn(filters | {"kind"}).rows(connection, {**given, **turn})]
+        picks = [entry for row in running for entry in _carried(connection, row, given)]
+        if len(set(picks)) < MOST_PICKS:
+            read = _first_ones(filters, "most_read").rows(connection, {**given, "most": MOST_PICKS})
+            picks += [entry for (entry,) in read]
+        newest = _first_ones(filters, "newest").rows(connection, {**given, "most": MOST_NEW})
+        columns = _COLUMNS.rows(connection, {})
+    return Chosen(
+        running, columns, counts, _distinct(picks, MOST_PICKS), [entry for (entry,) in newest], daily
     )
-    carried = _carried(connection, running, at)
-    for audience, mine in chosen.items():
-        first = [entry for campaign in _for(running, audience) for entry in carried[campaign.code]]
-        picks = (
-            entry for entry in chain(first, (row[2] for row in read)) if mine in whose.get(entry, everybody)
-        )
-        mine.picks = _distinct(picks, MOST_PICKS)
-    for mine in chosen.values():
-        quizzes = mine.daily_quiz
-        mine.daily_quiz = [quizzes[local_day(at).toordinal() % len(quizzes)]] if quizzes else []
-    return Overview(running, connection.execute(library.column_texts()).all(), chosen)
 
 
-def _for(running: Sequence[Campaign], audience: Audience | None) -> Sequence[Campaign]:
-    return [row for row in running if audience is None or audience.value in row.audiences]
+_CHOOSE = {audience: partial(_choose, audience=audience) for audience in (None, *Audience)}
+_COLUMNS = Direct(library.column_texts())
+_COUNTED = {whose: Direct(library.counted(for_audience=whose)) for whose in (False, True)}
 
 
-def _carried(connection: Connection, running: Sequence[Campaign], at: datetime) -> dict[str, list[int]]:
-    """Return what each campaign carries, in its own order."""
-    if not running:
-        return {}
-    codes = [campaign.code for campaign in running]
-    rows = connection.execute(library.carried(), {"at": at, "codes": codes}).all()
-    found = {}
-    for campaign in running:
-        place = {slug: number for number, slug in enumerate(campaign.pieces)}
-        own = [row for row in rows if row.campaign_code == campaign.code]
-        own.sort(key=lambda row: place.get(row.slug, len(place)))
-        found[campaign.code] = [row.id for row in own]
-    return found
+@lru_cache
+def _first_ones(filters: frozenset[str], sort: str) -> Direct:
+    return Direct(library.first_ones(filters, sort))
+
+
+@lru_cache
+def _turn(filters: frozenset[str]) -> Direct:
+    return Direct(library.turn_of_kind(filters))
+
+
+@lru_cache
+def _of_campaign(filters: frozenset[str]) -> Direct:
+    return Direct(library.carried(filters))
+
+
+def _open_on(connection: Connection, day: date) -> Sequence[Campaign]:
+    """Return the campaigns that are open on a day, to look at: made of their rows, a session would cost twice as much."""
+    return [Campaign(**row) for row in connection.execute(queries.open_on(), {"day": day}).mappings()]
+
+
+def _is_for(campaign: Campaign, audience: Audience | None, at: datetime) -> bool:
+    return campaign.runs_at(at) and (audience is None or audience.value in campaign.audiences)
+
+
+def _carried(connection: Connection, campaign: Campaign, given: dict[str, Any]) -> list[int]:
+    """Return what a campaign carries, in its own order."""
+    rows = _of_campaign(frozenset(given) - {"at"}).rows(connection, {**given, "campaign": campaign.code})
+    place = {slug: number for number, slug in enumerate(campaign.pieces)}
+    return [entry for _, entry in sorted(rows, key=lambda row: (place.get(row[0], len(place)), row[1]))]
 
 
 def _distinct(entries: Iterable[int], most: int) -> list[int]:
@@ -120,10 +124,9 @@ def _distinct(entries: Iterable[int], most: int) -> list[int]:
 
 
 def home(
-    connection: Connection, at: datetime, seen: Overview, *, audience: Audience | None, hotline: str
+    connection: Connection, at: datetime, mine: Chosen, *, audience: Audience | None, hotline: str
 ) -> bytes:
     """Return the home feed of an audience (None: everybody) as JSON."""
-    mine, running = seen.chosen[audience], _for(seen.running, audience)
     ids = {*mine.picks, *mine.newest, *mine.daily_quiz}
     named = dict(zip_longest(_IDS, ids))
     cards: dict[int, bytes] = dict(_CARDS.rows(connection, {"at": at, **named}))
@@ -140,15 +143,10 @@ def home(
                 "large_print_posters": elder,
             },
             "help": {"hotline": hotline, "label": f"一键求助：拨打 {hotline}", "one_tap": f"tel:{hotline}"},
-            "campaigns": [shown(row, at) for row in running],
+            "campaigns": [shown(row, at) for row in mine.running],
             "columns": [
-                {
-                    "slug": row.slug,
-                    "title": row.title,
-                    "intro": row.intro,
-                    "pieces": mine.columns.get(row.slug, 0),
-                }
-                for row in seen.columns
+                {"slug": slug, "title": title, "intro": intro, "pieces": mine.counts.get(slug, 0)}
+                for slug, title, intro in mine.columns
             ],
         }
     )
