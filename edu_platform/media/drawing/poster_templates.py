@@ -38,6 +38,7 @@ from edu_platform.media.drawing.poster_parts import (
 from edu_platform.media.drawing.sheet import MARGIN, UNIT, WIDTH, Sheet
 
 LOBES: Final = 7
+DOT: Final = 4.5
 
 
 def warning(job: Job) -> Sheet:
@@ -235,7 +236,7 @@ def right(job: Job) -> Sheet:
     centre = MARGIN + radius
     sheet.circle(centre, y + radius, radius, palette.PAPER)
     sheet.circle(centre, y + radius, radius - 10, colours.glow)
-    side = picture * (0.82 if job.tight < 1 else 0.72)
+    side = picture * 0.72
     place_picture(sheet, job, centre - side / 2, y + (picture - side) / 2, side)
     if label is not None:
         body = PAPER if light else INK
@@ -340,7 +341,7 @@ def campaign(job: Job) -> Sheet:
         at = middle + rise * radius
         if MARGIN < x < WIDTH - MARGIN:
             sheet.put(spark, x, at, across, palette.AMBER)
-    side = picture * (0.74 if job.tight < 1 else 0.7)
+    side = picture * 0.7
     place_picture(sheet, job, (WIDTH - side) / 2, middle - side / 2, side)
     y += picture + gap
     left = MARGIN + (INNER - star - size * 0.4 - max(point.width for point in points)) / 2
@@ -431,8 +432,8 @@ def steps(job: Job) -> Sheet:
     picture_side = 400.0 if job.tall else 320.0
     beside = not job.tall
     elder_width = INNER - (picture_side * 0.8 + UNIT if beside else 0)
-    claim_width = elder_width if job.tall or job.elder else INNER * 0.52
-    bold = 1.0 if job.tall else 0.82
+    claim_width = elder_width if job.tall or job.elder else INNER * 0.46
+    bold = 1.0 if job.tall else 0.94 if len(points) < 6 else 0.82
     claims = job.claims(claim_width, bold=bold, lines=2 if job.tall else 3, elder_width=elder_width)
     claim = claims[-1 if job.elder else 0]
     trial = Sheet(job.height, job.bleed)
@@ -525,17 +526,24 @@ def steps(job: Job) -> Sheet:
     y -= between
 
     def trail(canvas: skia.Canvas) -> None:
-        path = skia.Path()
+        dot = palette.fill(palette.mix(palette.SAND_DEEP, INK, 0.25))
+        reach = disc / 2 + DOT * 2.5
         for index in range(1, len(cards)):
-            above = tops[index - 1] + cards[index - 1] / 2
-            below = tops[index] + cards[index] / 2
-            # from the middle of a disc to the middle of the next
+            # below the middle of a disc to above the middle of the next, whole dots only
             start, end = lefts[index - 1] - disc * 0.12, lefts[index] - disc * 0.12
+            above = tops[index - 1] + cards[index - 1] / 2 + reach
+            below = tops[index] + cards[index] / 2 - reach
+            if below - above < DOT * 4:  # room for one
+                canvas.drawCircle((start + end) / 2, (above + below) / 2, DOT, dot)
+                continue
+            path = skia.Path()
             path.moveTo(start, above)
             path.cubicTo(start, (above + below) / 2, end, (above + below) / 2, end, below)
-        line = skia.Paint(palette.stroke(palette.mix(palette.SAND_DEEP, INK, 0.25), 8))
-        line.setPathEffect(skia.DashPathEffect.Make([2.0, 20.0], 0.0))
-        canvas.drawPath(path, line)
+            way = skia.PathMeasure(path, False)
+            spaces = max(1, round(way.getLength() / (DOT * 5)))
+            for space in range(spaces + 1):
+                place, _ = way.getPosTan(way.getLength() * space / spaces)
+                canvas.drawCircle(place.x(), place.y(), DOT, dot)
 
     for point, top, left, height in zip(points, tops, lefts, cards, strict=True):
         width = INNER - disc * 0.62 - shift
@@ -576,7 +584,7 @@ def large_print(job: Job) -> Sheet:
     # Normal print on paper is small against the sheet: its points stand side by side and fill the width.
     beside = not job.tall and not job.elder
     column = INNER / len(job.points)
-    points = measure_points(job, column - UNIT * 1.25 if beside else INNER - disc - size * 0.45)
+    points = measure_points(job, column - UNIT * 2.5 if beside else INNER - disc - size * 0.45)
     row = size * (0.9 if beside else 0.42 * job.tight)
     rows = [max(point.height, disc) + 2 * row for point in points]
     if beside:
