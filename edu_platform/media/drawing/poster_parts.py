@@ -391,9 +391,8 @@ def measure_points(job: Job, width: float, *, most: int = 3) -> list[Setting]:
 
 
 def indent(job: Job, group: float, room: float) -> float:
-    """Give how far a list is moved in on its card: on paper one that leaves much of it empty stands in the middle."""
-    spare = room - group
-    return spare / 2 if not job.tall and spare > room * 0.2 else 0.0
+    """Give how far a list is moved in on its card: on paper, where it would leave a side empty, it stands in the middle."""
+    return 0.0 if job.tall else (room - group) / 2
 
 
 # Small signs.
