@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Executable,
     Select,
@@ -41,7 +42,7 @@ from edu_platform.library.models import (
 LIVE = (RevisionState.SCHEDULED, RevisionState.PUBLISHED)
 
 
-def is_visible(at: datetime) -> ColumnElement[bool]:
+def is_visible(at: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Return the condition under which a catalogue entry is seen at `at`."""
     return and_(
         CatalogueEntry.ready,

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    ExceptionContext,
     LargeBinary,
     MetaData,
     NullPool,
@@ -38,10 +39,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
 from edu_platform.core.clock import now
+from edu_platform.core.driver import is_of_the_file
 from edu_platform.core.models import UTCDateTime
 from edu_platform.core.sealing import CannotOpen, KeyRing
 
@@ -74,7 +77,7 @@ class Erased:
 
 
 class KeyStore:
-    """The store at `url`. Connections are opened for each use, so that it survives forks and is never held long."""
+    """The store at `url`. No transaction is held long, and a kept connection only used by the process that opened it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -193,8 +196,16 @@ class KeyStore:
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, module=pysqlite3, poolclass=NullPool)
+    engine = create_engine(url, module=pysqlite3, pool_size=2, max_overflow=-1)
     path = Path(url.removeprefix("sqlite:///"))
+
+    def opened_here() -> tuple[int, ...]:
+        """Name the process and the file: after a fork, or once another file lies there, a connection is not ours."""
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return ()
+        return os.getpid(), found.st_dev, found.st_ino
 
     @event.listens_for(engine, "do_connect")
     def _private(*_: Any) -> None:
@@ -203,13 +214,30 @@ def _sqlite_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _settings(dbapi: Any, record: Any) -> None:
-        del record
+        record.info["opened"] = opened_here()
         dbapi.isolation_level = None  # we emit BEGIN ourselves
         # No WAL, in which a key could outlive its destruction; EXTRA makes the end of a transaction as durable there.
         for pragma in ("busy_timeout=10000", "journal_mode=DELETE", "synchronous=EXTRA", "secure_delete=ON"):
             dbapi.execute("PRAGMA " + pragma)
         for table in _tables.sorted_tables:
             dbapi.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=sqlite.dialect())))
+
+    @event.listens_for(engine, "checkout")
+    def _still_here(dbapi: Any, record: Any, proxy: Any) -> None:
+        del dbapi, proxy
+        if not record.info["opened"] or record.info["opened"] != opened_here():
+            raise DisconnectionError  # the pool opens another
+
+    @event.listens_for(engine, "checkin")
+    def _forget(dbapi: Any, record: Any) -> None:
+        del record
+        if dbapi is not None:  # no page of the store stays in a connection that nobody uses
+            dbapi.execute("PRAGMA shrink_memory")
+
+    @event.listens_for(engine, "handle_error")
+    def _open_anew(context: ExceptionContext) -> None:
+        if is_of_the_file(context.original_exception):
+            context.is_disconnect = True
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -21,7 +21,9 @@ from sqlalchemy import (
     update,
 )
 
-from edu_platform.library.models import Piece
+from edu_platform.core.models import UTCDateTime
+from edu_platform.library.models import CatalogueEntry
+from edu_platform.library.queries import is_visible
 from edu_platform.people.models import Learner, LearnerKind, Purpose
 from edu_platform.people.queries import with_consent
 from edu_platform.people.rules import PURPOSES
@@ -111,8 +113,6 @@ def own_attempt(learner_id: int, attempt_id: int) -> Select[Attempt]:
     return select(Attempt).where(Attempt.id == attempt_id, Attempt.learner_id == learner_id)
 
 
-SLUG_OF = select(Piece.__table__.c.slug).where(Piece.__table__.c.id == bindparam("piece_id"))
-"""The slug of a quiz."""
 _MISTAKES = Mistake.metadata.tables["mistake"]
 CLEAR_MISTAKE = delete(_MISTAKES).where(
     _MISTAKES.c.learner_id == bindparam("whose_id"), _MISTAKES.c.question_id == bindparam("which_id")
@@ -129,6 +129,28 @@ ATTEMPT_TO_ANSWER = (
     .with_for_update()
 )
 """A learner's own attempt, locked, unless its time is over at `at` and it waits to be submitted."""
+BEGUN = (
+    select(Attempt)
+    .where(
+        Attempt.learner_id == bindparam("whose_id"),
+        or_(
+            Attempt.client_id == bindparam("which_client_id"),
+            and_(Attempt.piece_id == bindparam("which_piece_id"), Attempt.state == AttemptState.IN_PROGRESS),
+        ),
+    )
+    .order_by(Attempt.id)
+)
+"""A learner's attempt that a client's id began, and the one at a quiz that is in progress."""
+SHOWN_PAPER = (
+    select(Paper.id, Paper.piece_id)
+    .join(CatalogueEntry, CatalogueEntry.revision_id == Paper.revision_id)
+    .where(
+        is_visible(bindparam("at", type_=UTCDateTime)),
+        CatalogueEntry.kind == "quiz",
+        CatalogueEntry.slug == bindparam("which_slug"),
+    )
+)
+"""The paper of the quiz that learners see."""
 _ANSWERS = AttemptAnswer.metadata.tables["attempt_answer"]
 _PLACE = _ANSWERS.c
 _IS_AT = and_(_PLACE.attempt_id == bindparam("place_attempt_id"), _PLACE.number == bindparam("place_number"))
@@ -136,6 +158,12 @@ ANSWER_AT = select(_PLACE.version_id, _PLACE.answer, _PLACE.saved_at, _PLACE.poi
     _IS_AT
 )
 """One question of an attempt, and what was answered."""
+ANSWERS_OF = (
+    select(_PLACE.number, _PLACE.version_id, _PLACE.answer, _PLACE.saved_at, _PLACE.points, _PLACE.correct)
+    .where(_PLACE.attempt_id == bindparam("whole_attempt_id"))
+    .order_by(_PLACE.number)
+)
+"""All questions of an attempt in their order, and what was answered."""
 SAVE_ANSWER = (
     update(_ANSWERS)
     .where(_IS_AT)

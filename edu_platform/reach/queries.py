@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, or_, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    or_,
+    select,
+    type_coerce,
+)
 
 from edu_platform.reach.models import (
     EVERYWHERE,
@@ -93,8 +104,18 @@ def aliases() -> Select[int, int | None]:
 
 def beacons_of(learner_id: int) -> Select[Beacon]:
     """Select what the log holds of a learner, their visitor's past included, oldest first."""
+    return select(Beacon).where(Beacon.number.in_(_family(learner_id))).order_by(Beacon.id)
+
+
+def _family(learner_id: int | BindParameter[int]) -> Select[int]:
     number = select(LearnerNumber.number).where(LearnerNumber.learner_id == learner_id).scalar_subquery()
-    family = select(PersonNumber.number).where(
+    return select(PersonNumber.number).where(
         or_(PersonNumber.number == number, PersonNumber.same_as == number)
     )
-    return select(Beacon).where(Beacon.number.in_(family)).order_by(Beacon.id)
+
+
+RULING = select(Beacon.campaign_id, Beacon.rule).where(
+    Beacon.number.in_(_family(bindparam("whose_id", type_=BigInteger))),
+    Beacon.beacon_id == bindparam("which_beacon_id"),
+)
+"""For which campaign, and by which rule, a learner's beacon counts."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Executable, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -205,9 +206,19 @@ def _upsert(
     `change` are set to the new values, `coalesce` only where they were empty, and all that only when
     the new row's column `newer` is not older than the kept one. The one place that says ON CONFLICT.
     """
-    insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
-    statement = insert(table.__table__).values(**values)
-    columns = table.__table__.columns
+    connection = session.connection()
+    statement = _upserting(table, change, coalesce, newer, connection.dialect.name == "sqlite")
+    # A row comes back only when one was written: row counts of inserts are not told by every driver.
+    return connection.execute(statement, values).first() is not None
+
+
+@lru_cache
+def _upserting(
+    table: type[Base], change: Sequence[str], coalesce: Sequence[str], newer: str | None, on_sqlite: bool
+) -> Executable:
+    insert = (sqlite if on_sqlite else postgresql).insert
+    rows = Base.metadata.tables[table.__tablename__]
+    statement, columns = insert(rows), rows.columns
     written: dict[str, ColumnElement[Any]] = {name: statement.excluded[name] for name in change}
     written |= {name: func.coalesce(columns[name], statement.excluded[name]) for name in coalesce}
     keys = ["learner_id", "piece_id"]
@@ -217,5 +228,5 @@ def _upsert(
         )
     else:
         done = statement.on_conflict_do_nothing(index_elements=keys)
-    # A row comes back only when one was written: row counts of inserts are not told by every driver.
-    return session.execute(done.returning(columns["id"])).first() is not None
+    told: Executable = done.returning(columns["id"])
+    return told

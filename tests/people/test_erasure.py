@@ -6,6 +6,7 @@ Each test of a protection has its control: the same search with the protection t
 from __future__ import annotations
 
 import mmap
+import os
 import secrets
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import create_engine, select, text, update
+from sqlalchemy import create_engine, event, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from edu_platform.cli import erasures
@@ -433,6 +434,38 @@ def test_the_store_keeps_gives_and_destroys(store):
         store.destroy([b"a" * 16], [Erased(7, b"d" * 32)])
     assert store.get([b"a" * 16]) == {}
     assert store.counts() == (1, 1)
+
+
+def test_another_file_in_the_stores_place_is_the_store_from_then_on(tmp_path):
+    """A connection kept from before would write keys into a file that is gone."""
+    store, path = KeyStore(f"sqlite:///{tmp_path / 'keys.sqlite3'}"), tmp_path / "keys.sqlite3"
+    store.put({b"a" * 16: b"one"})
+    store.copy_to(tmp_path / "copy.sqlite3")
+    store.put({b"b" * 16: b"two"})
+    (tmp_path / "copy.sqlite3").replace(path)
+    assert store.get([b"a" * 16, b"b" * 16]) == {b"a" * 16: b"one"}
+    store.put({b"c" * 16: b"three"})
+    path.unlink()
+    assert store.get([b"c" * 16]) == {}
+    store.put({b"d" * 16: b"four"})
+    assert KeyStore(store.url).get([b"d" * 16]) == {b"d" * 16: b"four"}
+
+
+def test_a_connection_is_used_by_the_process_alone_that_opened_it(tmp_path):
+    store = KeyStore(f"sqlite:///{tmp_path / 'keys.sqlite3'}")
+    store.put({b"a" * 16: b"one"})
+    opened = []
+    event.listen(store._engine, "connect", lambda *_: opened.append(os.getpid()))
+    for _ in range(3):
+        store.get([b"a" * 16])
+    assert opened == [], "it was kept"
+    child = os.fork()
+    if not child:
+        found = store.get([b"a" * 16]) == {b"a" * 16: b"one"}
+        os._exit(0 if found and opened == [os.getpid()] else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    store.put({b"b" * 16: b"two"})
+    assert opened == []
 
 
 @pytest.mark.database

@@ -11,18 +11,21 @@ from sqlalchemy.orm import Session
 from edu_platform.campaigns import queries
 from edu_platform.campaigns.models import Campaign, CampaignState, CampaignVersion, ChannelCode
 from edu_platform.campaigns.rules import Carrying, CodeEntry, Snapshot, Window, attribute
+from edu_platform.core.driver import Written
 from edu_platform.library.models import Placement
 from edu_platform.library.operations import touch
 from edu_platform.quizzes.operations import settle_campaign
 from edu_platform.quizzes.signals import AttemptNews
 
+VERSIONS = str(queries.versions().compile(compile_kwargs={"literal_binds": True}))
+"""The statement behind `version`, as text, since it is asked with every write that counts."""
 _kept: dict[Engine, Snapshot] = {}
 _lock = threading.Lock()
 
 
 def version(session: Session) -> str:
     """Return a text that changes whenever campaigns, their codes or the pieces they carry change."""
-    return version_text(*session.execute(queries.versions()).one())
+    return version_text(*Written(session.connection()).rows(VERSIONS)[0])
 
 
 def version_text(campaigns: str | None, catalogue: str | None) -> str:

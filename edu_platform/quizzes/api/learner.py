@@ -65,7 +65,7 @@ def start_attempt(wanted: dict[str, Any], slug: str) -> Response:
     at = now()
     with writing() as session:
         started = operations.start_attempt(session, guards.current_learner(), slug, at=at, **wanted)
-        shown = operations.shown_attempt(session, started.attempt, at=at)
+        shown = operations.shown_attempt(session, started.attempt, at=at, answered=started.answered)
     return _sent(shown, 201 if started.is_new else 200)
 
 
@@ -133,9 +133,8 @@ def submit_attempt(attempt_id: int) -> Response:
     """Submit an attempt; doing it again gives the same result."""
     at, learner_id = now(), guards.current_learner_id()
     with writing() as session:
-        attempt = operations.own_attempt(session, learner_id, attempt_id)
-        attempt = operations.submit(session, attempt, at=at)
-        shown = operations.shown_result(session, attempt, at=at)
+        attempt, answered = operations.submit_own(session, learner_id, attempt_id, at=at)
+        shown = operations.shown_result(session, attempt, at=at, answered=answered)
     return _sent(shown)
 
 
@@ -174,5 +173,5 @@ def practise(wanted: dict[str, Any]) -> Response:
     at = now()
     with writing() as session:
         started = operations.practise(session, guards.current_learner(), at=at, **wanted)
-        shown = operations.shown_attempt(session, started.attempt, at=at)
+        shown = operations.shown_attempt(session, started.attempt, at=at, answered=started.answered)
     return _sent(shown, 201 if started.is_new else 200)

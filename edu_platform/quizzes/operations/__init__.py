@@ -12,6 +12,7 @@ from edu_platform.quizzes.operations.attempts import (
     start_attempt,
     submit,
     submit_if_over,
+    submit_own,
 )
 from edu_platform.quizzes.operations.boards import leaderboard
 from edu_platform.quizzes.operations.mistakes import shown_mistakes
@@ -53,6 +54,7 @@ __all__ = [
     "start_attempt",
     "submit",
     "submit_if_over",
+    "submit_own",
     "versions_of",
     "wholes",
 ]

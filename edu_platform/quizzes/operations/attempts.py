@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
-import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from edu_platform.core.clock import local_day
+from edu_platform.core.driver import Written
 from edu_platform.core.errors import Conflict, NotFound
 from edu_platform.library.meta import slug_reason
 from edu_platform.library.models import CatalogueEntry
 from edu_platform.library.queries import visible
 from edu_platform.people.models import Learner
-from edu_platform.people.operations import open_text
 from edu_platform.quizzes import queries, signals
 from edu_platform.quizzes.errors import NoAttemptsLeft, NotOpen
 from edu_platform.quizzes.models import (
     Attempt,
-    AttemptAnswer,
     AttemptState,
     Paper,
     Standing,
 )
 from edu_platform.quizzes.operations import known
-from edu_platform.quizzes.operations.claims import TOTAL, lock_standing, take_slot
+from edu_platform.quizzes.operations.answers import Answered, answered_of
+from edu_platform.quizzes.operations.claims import TOTAL, hold_standing, lock_standing, take_slot
 from edu_platform.quizzes.operations.mistakes import note_outcomes
 from edu_platform.quizzes.rules import chance, questions, times
 from edu_platform.quizzes.rules.papers import Counts, QuizRules
@@ -38,10 +37,27 @@ from edu_platform.quizzes.rules.reveal import may_see_score
 
 @dataclass(frozen=True)
 class Started:
-    """An attempt, and whether it was begun just now."""
+    """An attempt, and whether it was begun just now, then with its questions."""
 
     attempt: Attempt
     is_new: bool
+    answered: Sequence[Answered] | None = None
+
+
+class _Shown(NamedTuple):
+    """The paper that learners see of a quiz."""
+
+    id: int
+    piece_id: int
+
+
+def _shown_paper(session: Session, slug: str, at: datetime) -> _Shown:
+    """Return the paper that `open_paper` does, without what is in it."""
+    wanted = {"which_slug": slug, "at": at}
+    found = None if slug_reason(slug) else session.connection().execute(queries.SHOWN_PAPER, wanted).first()
+    if found is None:
+        raise NotFound("没有这份问答。")
+    return _Shown(*found)
 
 
 def open_paper(session: Session, slug: str, at: datetime) -> Paper:
@@ -69,41 +85,40 @@ def start_attempt(
     `elder` (None: as the learner's elder mode) chooses the variant without a time limit, for good. Raise
     `NotFound`, `NotOpen` or `NoAttemptsLeft`.
     """
-    paper = open_paper(session, slug, at)
-    lock_standing(session, learner.id, paper.piece_id)
-    repeated = session.scalar(
-        select(Attempt).where(Attempt.learner_id == learner.id, Attempt.client_id == client_id)
-    )
+    paper = _shown_paper(session, slug, at)
+    hold_standing(session, learner.id, paper.piece_id)
+    wanted = {"whose_id": learner.id, "which_client_id": client_id, "which_piece_id": paper.piece_id}
+    found = session.scalars(queries.BEGUN, wanted).all()
+    repeated = next((one for one in found if one.client_id == client_id), None)
     if repeated is not None:
         if repeated.piece_id != paper.piece_id:
             raise Conflict("这个 client_id 已用于另一份问答，请换一个。", code="client_id_taken")
         return Started(submit_if_over(session, repeated, at=at), is_new=False)
-    current = session.scalar(queries.running(learner.id, paper.piece_id))
-    if current is not None and submit_if_over(session, current, at=at).state is AttemptState.IN_PROGRESS:
-        return Started(current, is_new=False)
+    for current in found:
+        if submit_if_over(session, current, at=at).state is AttemptState.IN_PROGRESS:
+            return Started(current, is_new=False)
     rules = known.rules_by_paper(session, paper.id)
     _require_open(rules, at)
     _take_slots(session, learner.id, paper.piece_id, rules, at)
-    elderly = learner.elder_mode if elder is None else elder
-    attempt = _make(
+    started = _make(
         session,
         learner,
         rules=rules,
         paper=paper,
         client_id=client_id,
-        elder=elderly,
+        elder=learner.elder_mode if elder is None else elder,
         at=at,
         campaign_code=campaign_code,
         channel_code=channel_code,
-        parts=[chance.Part(part["count"], part["pool"]) for part in paper.source["parts"]],
+        parts=known.parts_by_paper(session, paper.id),
     )
-    signals.attempt_started.send(session, _news(session, attempt, at))
-    return Started(attempt, is_new=True)
+    signals.attempt_started.send(session, _news(session, started.attempt, at))
+    return started
 
 
 def start_practice(
     session: Session, learner: Learner, version_ids: Sequence[int], *, client_id: str, at: datetime
-) -> Attempt:
+) -> Started:
     """Begin practice on these versions; it counts nowhere and every verdict comes at once."""
     return _make(
         session,
@@ -142,14 +157,14 @@ def _make(
     learner: Learner,
     *,
     rules: QuizRules,
-    paper: Paper | None,
+    paper: _Shown | None,
     client_id: str,
     elder: bool,
     at: datetime,
     campaign_code: str | None,
     channel_code: str | None,
     parts: Sequence[chance.Part],
-) -> Attempt:
+) -> Started:
     seed = secrets.token_bytes(chance.SEED_BYTES)
     drawn = chance.draw(parts, seed)
     if rules.shuffle_questions:
@@ -174,12 +189,15 @@ def _make(
     )
     session.add(attempt)
     session.flush()  # its questions name it by id
-    session.add_all(
-        AttemptAnswer(attempt_id=attempt.id, number=number, version_id=version_id)
-        for number, version_id in enumerate(drawn, 1)
+    Written(session.connection()).many(
+        "INSERT INTO attempt_answer (attempt_id, number, version_id) VALUES (?, ?, ?)",
+        [(attempt.id, number, version_id) for number, version_id in enumerate(drawn, 1)],
     )
-    session.flush()
-    return attempt
+    versions = known.versions_by_id(session, drawn)
+    answered = [
+        Answered(seed, number, versions[version_id], rules) for number, version_id in enumerate(drawn, 1)
+    ]
+    return Started(attempt, is_new=True, answered=answered)
 
 
 def own_attempt(session: Session, learner_id: int, attempt_id: int) -> Attempt:
@@ -205,32 +223,51 @@ def submit(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:
 
     After its end it is submitted as of its deadline, with what was saved by then.
     """
+    return _submit(session, attempt.id, attempt.learner_id, attempt.piece_id, at=at)[0]
+
+
+def submit_own(
+    session: Session, learner_id: int, attempt_id: int, *, at: datetime
+) -> tuple[Attempt, Sequence[Answered] | None]:
+    """Submit an attempt of this learner; return it, and what was answered if that had to be read. Raise `NotFound`."""
+    own = Written(session.connection()).rows(
+        "SELECT piece_id FROM attempt WHERE id = ? AND learner_id = ?", (attempt_id, learner_id)
+    )
+    if not own:
+        raise NotFound("没有这次答题。")
+    return _submit(session, attempt_id, learner_id, own[0][0], at=at)
+
+
+def _submit(
+    session: Session, attempt_id: int, learner_id: int | None, piece_id: int | None, *, at: datetime
+) -> tuple[Attempt, Sequence[Answered] | None]:
     standing = None
-    if attempt.piece_id is not None and attempt.learner_id is not None:
-        standing = lock_standing(session, attempt.learner_id, attempt.piece_id)
-    attempt = _locked(session, attempt.id)
+    if piece_id is not None and learner_id is not None:
+        standing = lock_standing(session, learner_id, piece_id)
+    attempt = _locked(session, attempt_id)
     if attempt.state is AttemptState.SUBMITTED:
-        return attempt
+        return attempt, None
     rules = known.rules_of(session, attempt)
-    rows = list(session.scalars(queries.answers(attempt.id).execution_options(populate_existing=True)))
-    contents = known.versions_by_id(session, {row.version_id for row in rows})
-    keys = known.keys_by_id(session, contents.keys())
-    for row in rows:
-        if not row.is_frozen:
-            _judge(session, row, contents[row.version_id].content, keys[row.version_id], rules)
+    answered = answered_of(session, attempt)
+    keys = known.keys_by_id(session, {one.version.id for one in answered if not one.is_frozen})
+    answered = [one if one.is_frozen else one.judged(keys[one.version.id]) for one in answered]
+    Written(session.connection()).many(
+        "UPDATE attempt_answer SET points = ?, correct = ? WHERE attempt_id = ? AND number = ?",
+        [(one.points, one.correct, attempt_id, one.number) for one in answered],
+    )
     attempt.timed_out = times.is_over(attempt.ends_at, at)
     finished = attempt.deadline_at if attempt.timed_out and attempt.deadline_at else at
     finished = max(finished, attempt.started_at)  # the clock may have been set back meanwhile
     attempt.state = AttemptState.SUBMITTED
     attempt.submitted_at = finished
     attempt.duration_ms = (finished - attempt.started_at) // timedelta(milliseconds=1)
-    attempt.score = sum(row.points or 0 for row in rows)
+    attempt.score = sum(one.points or 0 for one in answered)
     attempt.share = attempt.score * 10_000 // attempt.max_score
     attempt.passed = questions.has_passed(attempt.score, attempt.max_score, rules.pass_mark)
     if standing is not None:
         count_attempt(standing, attempt, rules.counts)
     session.flush()
-    note_outcomes(session, attempt, rows, versions=contents, rules=rules, standing=standing, at=at)
+    note_outcomes(session, attempt, answered, rules=rules, standing=standing, at=at)
     if standing is not None:
         news = _news(session, attempt, finished)
         signals.attempt_submitted.send(session, news)
@@ -240,7 +277,7 @@ def submit(session: Session, attempt: Attempt, *, at: datetime) -> Attempt:
             if told:
                 signals.attempt_passed.send(session, news)
     session.flush()
-    return attempt
+    return attempt, answered
 
 
 def announce_pass(session: Session, attempt_id: int, *, at: datetime) -> None:
@@ -273,20 +310,10 @@ def count_attempt(standing: Standing, attempt: Attempt, counts: Counts) -> None:
 
 def settle_campaign(session: Session, attempt_id: int, campaign_code: str | None) -> None:
     """Write down for which campaign an attempt counts; for the room that knows campaigns, when it has begun."""
-    session.get_one(Attempt, attempt_id).campaign_code = campaign_code
-    session.flush()
-
-
-def _judge(
-    session: Session,
-    row: AttemptAnswer,
-    content: Mapping[str, Any],
-    key: Mapping[str, Any],
-    rules: QuizRules,
-) -> None:
-    answer = None if row.answer is None else orjson.loads(open_text(session, row.answer))
-    verdict = questions.score(content, key, answer, points=rules.points, partial=rules.partial_credit)
-    row.points, row.correct = verdict.points, verdict.correct
+    attempt = session.get_one(Attempt, attempt_id)
+    if attempt.campaign_code != campaign_code:
+        attempt.campaign_code = campaign_code
+        session.flush()
 
 
 def _locked(session: Session, attempt_id: int) -> Attempt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, select
+from sqlalchemy import Executable, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -30,18 +30,31 @@ def _claiming(model: type[AttemptSlot | Standing | Mistake], on_sqlite: bool) ->
     return insert(table).on_conflict_do_nothing().returning(table.c.id)
 
 
+_STANDING = (
+    select(Standing)
+    .where(Standing.learner_id == bindparam("whose_id"), Standing.piece_id == bindparam("which_piece_id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+
+
+def hold_standing(session: Session, learner_id: int, piece_id: int) -> None:
+    """Lock the learner's standing in a quiz as `lock_standing` does, for whoever need not look at it."""
+    if not claim(session, Standing, learner_id=learner_id, piece_id=piece_id):
+        lock_standing(session, learner_id, piece_id)
+
+
 def lock_standing(session: Session, learner_id: int, piece_id: int) -> Standing:
     """Return the learner's standing in a quiz, made if there was none, locked until this transaction ends.
 
     Whatever changes attempts of a learner at a quiz takes this lock first, attempts and mistakes after it.
     """
-    claim(session, Standing, learner_id=learner_id, piece_id=piece_id)
-    return session.scalars(
-        select(Standing)
-        .where(Standing.learner_id == learner_id, Standing.piece_id == piece_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    wanted = {"whose_id": learner_id, "which_piece_id": piece_id}
+    found = session.scalars(_STANDING, wanted).one_or_none()
+    if found is None:
+        claim(session, Standing, learner_id=learner_id, piece_id=piece_id)
+        found = session.scalars(_STANDING, wanted).one()
+    return found
 
 
 def take_slot(session: Session, learner_id: int, piece_id: int, *, period: str, limit: int | None) -> bool:

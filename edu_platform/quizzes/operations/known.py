@@ -6,7 +6,7 @@ were committed before anybody could begin. A new revision is a new paper, a chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -14,10 +14,12 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, Pool
 from sqlalchemy.orm import Session
 
+from edu_platform.core.driver import Written
 from edu_platform.quizzes import queries
 from edu_platform.quizzes.models import Attempt, Paper
 from edu_platform.quizzes.operations.questions import keys_of
 from edu_platform.quizzes.rules import papers
+from edu_platform.quizzes.rules.chance import Part
 from edu_platform.quizzes.rules.papers import QuizRules
 from edu_platform.quizzes.rules.reveal import Reveal
 
@@ -42,6 +44,7 @@ class Version:
 class Here:
     """What this process has looked up so far, by id."""
 
+    parts: dict[int, Sequence[Part]] = field(default_factory=dict)
     rules: dict[int, QuizRules] = field(default_factory=dict)
     versions: dict[int, Version] = field(default_factory=dict)
     keys: dict[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -60,8 +63,8 @@ def paper_rules(paper: Paper) -> QuizRules:
 
 def slug_of(session: Session, piece_id: int) -> str:
     """Return the slug of a quiz; read each time."""
-    slug: str = session.connection().execute(queries.SLUG_OF, {"piece_id": piece_id}).scalar_one()
-    return slug
+    [[slug]] = Written(session.connection()).rows("SELECT slug FROM piece WHERE id = ?", (piece_id,))
+    return str(slug)
 
 
 def rules_of(session: Session, attempt: Attempt) -> QuizRules:
@@ -79,6 +82,19 @@ def rules_by_paper(session: Session, paper_id: int | None) -> QuizRules:
         return {number: paper_rules(session.get_one(Paper, number)) for number in ids}
 
     return _found(kept, [paper_id], load)[paper_id]
+
+
+def parts_by_paper(session: Session, paper_id: int) -> Sequence[Part]:
+    """Return what a paper is drawn from."""
+
+    def load(ids: Collection[int]) -> dict[int, Sequence[Part]]:
+        sources = {number: session.get_one(Paper, number).source for number in ids}
+        return {
+            number: [Part(part["count"], part["pool"]) for part in source["parts"]]
+            for number, source in sources.items()
+        }
+
+    return _found(_of(session).parts, [paper_id], load)[paper_id]
 
 
 def versions_by_id(session: Session, ids: Collection[int]) -> dict[int, Version]:

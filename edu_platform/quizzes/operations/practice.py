@@ -34,7 +34,6 @@ def practise(session: Session, learner: Learner, *, client_id: str, count: int, 
     mistakes = session.scalars(queries.practisable(learner.id, at).limit(count)).all()
     if not mistakes:
         raise NothingToPractise("现在没有可以重练的错题。")
-    attempt = start_practice(
+    return start_practice(
         session, learner, [mistake.version_id for mistake in mistakes], client_id=client_id, at=at
     )
-    return Started(attempt, is_new=True)

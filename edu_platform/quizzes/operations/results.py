@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -19,14 +18,11 @@ from edu_platform.core.clock import now
 from edu_platform.core.errors import NotFound
 from edu_platform.library.meta import slug_reason
 from edu_platform.library.models import Piece
-from edu_platform.people.operations import open_text
-from edu_platform.quizzes import queries
 from edu_platform.quizzes.errors import NotSubmitted
 from edu_platform.quizzes.models import Attempt, AttemptState, Standing
 from edu_platform.quizzes.operations import known
-from edu_platform.quizzes.operations.saving import Answered
+from edu_platform.quizzes.operations.answers import Answered, answered_of
 from edu_platform.quizzes.rules import chance, times
-from edu_platform.quizzes.rules.papers import QuizRules
 from edu_platform.quizzes.rules.questions import QuestionType
 from edu_platform.quizzes.rules.reveal import Reveal, may_see_answer, may_see_answers, may_see_score
 from edu_platform.quizzes.rules.wire import encode
@@ -97,8 +93,18 @@ class ShownAttempt:
     questions: Sequence[ShownQuestion]
 
 
-def shown_attempt(session: Session, attempt: Attempt, *, at: datetime, whole: bool = True) -> ShownAttempt:
-    """Return what the attempt's learner may see of it at `at`; without its questions where not `whole`."""
+def shown_attempt(
+    session: Session,
+    attempt: Attempt,
+    *,
+    at: datetime,
+    whole: bool = True,
+    answered: Sequence[Answered] | None = None,
+) -> ShownAttempt:
+    """Return what the attempt's learner may see of it at `at`; without its questions where not `whole`.
+
+    Whoever has just written what was `answered` hands it over, so that it is not read again.
+    """
     rules = known.rules_of(session, attempt)
     submitted = attempt.state is AttemptState.SUBMITTED
     scored = may_see_score(rules.reveal, submitted=submitted, closes_at=rules.closes_at, at=at)
@@ -128,20 +134,22 @@ def shown_attempt(session: Session, attempt: Attempt, *, at: datetime, whole: bo
         reveal=rules.reveal.value,
         answers_shown=told,
         results_at=rules.closes_at if submitted and not scored else None,
-        questions=_questions(session, attempt, rules, told=told) if whole else (),
+        questions=_questions(session, answered or answered_of(session, attempt), told=told) if whole else (),
     )
 
 
-def shown_result(session: Session, attempt: Attempt, *, at: datetime) -> ShownAttempt:
+def shown_result(
+    session: Session, attempt: Attempt, *, at: datetime, answered: Sequence[Answered] | None = None
+) -> ShownAttempt:
     """Return the same once it is submitted; raise `NotSubmitted` before."""
     if attempt.state is not AttemptState.SUBMITTED:
         raise NotSubmitted("还没有交卷，交卷后才有成绩。")
-    return shown_attempt(session, attempt, at=at)
+    return shown_attempt(session, attempt, at=at, answered=answered)
 
 
 def shown_answer(answered: Answered) -> ShownQuestion:
     """Return the question whose answer has been saved, with its verdict where that comes at once."""
-    told = may_see_answer(answered.rules.reveal, frozen=answered.points is not None)
+    told = may_see_answer(answered.rules.reveal, frozen=answered.is_frozen)
     return _question(answered, key=answered.key if told else None)
 
 
@@ -168,38 +176,16 @@ def _has_passed(session: Session, attempt: Attempt) -> bool:
     return passed_at is not None
 
 
-def _questions(
-    session: Session,
-    attempt: Attempt,
-    rules: QuizRules,
-    *,
-    told: bool,
-) -> list[ShownQuestion]:
-    rows = session.scalars(queries.answers(attempt.id)).all()
-    versions = known.versions_by_id(session, {row.version_id for row in rows})
-    open_rows = [row for row in rows if told or may_see_answer(rules.reveal, frozen=row.is_frozen)]
-    keys = known.keys_by_id(session, {row.version_id for row in open_rows}) if open_rows else {}
-    visible = {row.number for row in open_rows}
-    return [
-        _question(
-            Answered(
-                attempt.seed,
-                row.number,
-                versions[row.version_id].content,
-                rules,
-                None if row.answer is None else orjson.loads(open_text(session, row.answer)),
-                row.saved_at,
-                row.points,
-                row.correct,
-            ),
-            key=keys[row.version_id] if row.number in visible else None,
-        )
-        for row in rows
-    ]
+def _questions(session: Session, answered: Sequence[Answered], *, told: bool) -> list[ShownQuestion]:
+    visible = {
+        one.version.id for one in answered if told or may_see_answer(one.rules.reveal, frozen=one.is_frozen)
+    }
+    keys = known.keys_by_id(session, visible) if visible else {}
+    return [_question(one, key=keys.get(one.version.id)) for one in answered]
 
 
 def _question(shown: Answered, *, key: Mapping[str, Any] | None) -> ShownQuestion:
-    content, rules, texts = shown.content, shown.rules, shown.content["options"]
+    content, rules, texts = shown.version.content, shown.rules, shown.version.content["options"]
     order = chance.option_order(shown.seed, shown.number, len(texts), shuffle=rules.shuffle_options)
     return ShownQuestion(
         number=shown.number,
@@ -215,7 +201,7 @@ def _question(shown: Answered, *, key: Mapping[str, Any] | None) -> ShownQuestio
 
 
 def _verdict(shown: Answered, key: Mapping[str, Any]) -> ShownVerdict:
-    content = shown.content
+    content = shown.version.content
     fill_in = content["type"] == QuestionType.FILL_IN
     return ShownVerdict(
         correct=bool(shown.correct),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
@@ -19,38 +18,12 @@ from edu_platform.quizzes import queries
 from edu_platform.quizzes.errors import AlreadySubmitted, AnswerFrozen
 from edu_platform.quizzes.models import AttemptState
 from edu_platform.quizzes.operations import known
+from edu_platform.quizzes.operations.answers import Answered
 from edu_platform.quizzes.operations.attempts import own_attempt, submit_if_over
 from edu_platform.quizzes.operations.mistakes import clear
-from edu_platform.quizzes.rules import questions
 from edu_platform.quizzes.rules.papers import QuizRules
-from edu_platform.quizzes.rules.questions import QuestionType
 from edu_platform.quizzes.rules.reveal import Reveal
 from edu_platform.quizzes.rules.wire import decode
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One question of an attempt as saving left it; `chosen` is the answer in clear, points None while it may change."""
-
-    seed: bytes
-    number: int
-    content: Mapping[str, Any]
-    rules: QuizRules
-    chosen: Any
-    saved_at: datetime | None
-    points: int | None
-    correct: bool | None
-    key: Mapping[str, Any] | None = None
-
-    @property
-    def canonical(self) -> str | None:
-        """Return the answer as it is compared and kept; what was typed is sealed first."""
-        return None if self.chosen is None else orjson.dumps(self.chosen).decode()
-
-    @property
-    def typed(self) -> str | None:
-        """Return the same where it is in the learner's own words, which may hold anything, a telephone number for one."""
-        return self.canonical if self.content["type"] == QuestionType.FILL_IN else None
 
 
 def save_answer(
@@ -83,7 +56,7 @@ def save_answer(
     version = known.versions_by_id(session, [row.version_id])[row.version_id]
     rules = known.rules_by_paper(session, attempt.paper_id)
     key = known.keys_by_id(session, [version.id])[version.id] if rules.reveal is Reveal.AFTER_EACH else None
-    answered = _answered(attempt.seed, number, answer, content=version.content, rules=rules, key=key, at=at)
+    answered = _answered(attempt.seed, number, answer, version=version, rules=rules, key=key, at=at)
     if row.points is not None:
         # Only what was typed is ever sealed; anything else comes back as it is.
         if answered.canonical != (row.answer and open_text(session, row.answer)):
@@ -107,19 +80,17 @@ def _answered(
     number: int,
     answer: Any,
     *,
-    content: Mapping[str, Any],
+    version: known.Version,
     rules: QuizRules,
     key: Mapping[str, Any] | None,
     at: datetime,
 ) -> Answered:
     """Return what an answer comes to; with a `key` one that is given is judged at once. Raise `Invalid`."""
-    chosen = decode(content, seed, number, answer)
+    chosen = decode(version.content, seed, number, answer)
     if chosen is None:
-        return Answered(seed, number, content, rules, None, None, None, None)
-    if key is None:
-        return Answered(seed, number, content, rules, chosen, at, None, None)
-    verdict = questions.score(content, key, chosen, points=rules.points, partial=rules.partial_credit)
-    return Answered(seed, number, content, rules, chosen, at, verdict.points, verdict.correct, key)
+        return Answered(seed, number, version, rules)
+    answered = Answered(seed, number, version, rules, chosen, at)
+    return answered if key is None else answered.judged(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +189,7 @@ def _in_order(sql: Written, here: known.Here, one: Saving) -> Answered | None:
         if at_once and key is None:
             return None
         try:
-            return _answered(
-                seed, one.number, one.answer, content=version.content, rules=rules, key=key, at=one.at
-            )
+            return _answered(seed, one.number, one.answer, version=version, rules=rules, key=key, at=one.at)
         except Invalid:
             return None
     return None

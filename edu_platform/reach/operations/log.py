@@ -19,8 +19,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from edu_platform.campaigns.operations.attribution import version_text
-from edu_platform.campaigns.queries import versions
+from edu_platform.campaigns.operations.attribution import VERSIONS, version_text
 from edu_platform.core.clock import ZONE
 from edu_platform.core.driver import Written
 from edu_platform.core.vocabulary import Action, Channel, DeclaredAudience
@@ -41,8 +40,6 @@ _INSERT = (
 )
 """Takes numbers and text only: SQLite's driver binds None and bool at twenty times the price of an int."""
 _INSERT_NEW = f"{_INSERT} ON CONFLICT (number, beacon_id) DO NOTHING"
-# As text, since it is asked with every commit.
-_VERSIONS = str(versions().compile(compile_kwargs={"literal_binds": True}))
 # A learner's words as they lie in their row, and as the log has them.
 _AUDIENCES = {word.value: number for word, number in NUMBERS[DeclaredAudience].items()}
 _CHANNELS = {word.value: number for word, number in NUMBERS[Channel].items()}
@@ -329,7 +326,7 @@ class _Sql(Written):
             self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({APPEND_LOCK})")
 
     def version(self) -> str:
-        return version_text(*self.rows(_VERSIONS)[0])
+        return version_text(*self.rows(VERSIONS)[0])
 
     def senders(self, learner_ids: Sequence[int]) -> dict[int, _Sender]:
         """Return those of these learners that still are."""

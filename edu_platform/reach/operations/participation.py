@@ -14,7 +14,7 @@ from edu_platform.core.vocabulary import Action, Channel
 from edu_platform.people.models import Learner
 from edu_platform.quizzes.signals import AttemptNews
 from edu_platform.reach import queries
-from edu_platform.reach.models import EVERYDAY, NO_PIECE, NUMBERS, Beacon, Scope, milliseconds
+from edu_platform.reach.models import EVERYDAY, NO_PIECE, NUMBERS, Scope, milliseconds
 from edu_platform.reach.operations import log
 from edu_platform.shelf.signals import Favourited
 
@@ -122,13 +122,12 @@ def _key(news: AttemptNews, step: str) -> str:
 
 
 def _note_end(session: Session, news: AttemptNews, action: Action, step: str) -> None:
-    begun = session.scalar(queries.beacons_of(news.learner_id).where(Beacon.beacon_id == _key(news, "start")))
+    wanted = {"whose_id": news.learner_id, "which_beacon_id": _key(news, "start")}
+    begun = session.connection().execute(queries.RULING, wanted).first()
     if begun is None:
         # It began before anything was counted: its beginning counts now, under the same key as ever.
         on_attempt_started(session, news)
-        begun = session.scalar(
-            queries.beacons_of(news.learner_id).where(Beacon.beacon_id == _key(news, "start"))
-        )
+        begun = session.connection().execute(queries.RULING, wanted).first()
     note_participation(
         session,
         learner_id=news.learner_id,
