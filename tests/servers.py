@@ -1,4 +1,4 @@
-"""Real web processes for tests: the gunicorn that ships, with its shipped settings."""
+"""Real web processes for tests: the gunicorn that ships, with its shipped settings, unless a test wants another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.load import free_port
@@ -15,6 +15,7 @@ from edu_platform.config.settings import Settings
 from edu_platform.core.migration import upgrade
 
 ROOT = Path(__file__).parents[1]
+SHIPPED = ("-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "app:app")
 
 
 def installation(folder: Path, **changes: str) -> Settings:
@@ -39,7 +40,6 @@ def installation(folder: Path, **changes: str) -> Settings:
 def environ_of(settings: Settings, **changes: str) -> dict[str, str]:
     """The environment that gives a process these settings; `changes` name further ones in full."""
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("EDU_")},
         "EDU_ENVIRONMENT": settings.environment.value,
         "EDU_DATA_DIR": str(settings.data_dir),
         "EDU_DATABASE_URL": settings.database_url,
@@ -54,15 +54,19 @@ def environ_of(settings: Settings, **changes: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def web(
-    environ: dict[str, str], log: Path, *, cwd: Path = ROOT
+    environ: dict[str, str], log: Path, *, command: Sequence[str] = SHIPPED, cwd: Path = ROOT
 ) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run the web processes until the block ends; yield (port, the gunicorn master)."""
+    """Run Python with `command` until the block ends; yield (port, the process, which is gunicorn's master).
+
+    Its settings are those of `environ` and nothing else.
+    """
+    elsewhere = {name: value for name, value in os.environ.items() if not name.startswith("EDU_")}
     port = free_port()
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "app:app"],
+            [sys.executable, *command],
             cwd=cwd,
-            env={**environ, "PORT": str(port)},
+            env={**elsewhere, **environ, "PORT": str(port)},
             stdout=out,
             stderr=out,
         )

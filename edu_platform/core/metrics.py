@@ -66,7 +66,7 @@ class _Sheet:
 _sheet: _Sheet | None = None
 _folder: Path | None = None
 _opening = threading.Lock()
-families: dict[str, Counter | Histogram] = {}
+families: dict[str, Family] = {}
 
 
 def folder_for(data_dir: Path) -> Path:
@@ -170,38 +170,8 @@ def _line(name: str, values: Sequence[str]) -> str:
 
 
 @dataclass
-class Counter:
-    """Something that only grows, by its labels' values."""
-
-    name: str
-    help: str
-    labels: tuple[str, ...] = ()
-    _known: dict[tuple[str, ...], tuple[memoryview[float], int]] = field(default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
-        families[self.name] = self
-
-    def forget(self) -> None:
-        """Look the places up anew."""
-        self._known = {}
-
-    def place(self, values: tuple[str, ...]) -> tuple[memoryview[float], int]:
-        """Return where this is counted: the cells, and which of them."""
-        found = self._known.get(values)
-        if found is None:
-            sheet = _sheet or _open()
-            found = self._known[values] = (sheet.cells, sheet.slot([_line(self.name, values)]))
-        return found
-
-    def add(self, *values: str, by: float = 1) -> None:
-        """Count one more, or `by`."""
-        cells, slot = self.place(values)
-        cells[slot] += by  # no call between reading and writing: no other thread comes in between
-
-
-@dataclass
-class Histogram:
-    """How long something took, in seconds, by its labels' values."""
+class Family:
+    """Series of one name, one for each set of its labels' values; where each is counted is looked up once."""
 
     name: str
     help: str
@@ -216,16 +186,33 @@ class Histogram:
         self._known = {}
 
     def series(self, values: Sequence[str]) -> list[str]:
-        """Return the lines of one histogram: its sum, then each step, then what is beyond the last."""
-        return [_line(self.name, [*values, step]) for step in ("sum", *map(str, SECONDS), "+Inf")]
+        """Return the lines that are counted for these values."""
+        return [_line(self.name, values)]
 
     def place(self, values: tuple[str, ...]) -> tuple[memoryview[float], int]:
-        """Return where this is counted: the cells, and which of them holds the sum; the steps follow it."""
+        """Return where this is counted: the cells, and which of them is the first line's; the others follow it."""
         found = self._known.get(values)
         if found is None:
             sheet = _sheet or _open()
             found = self._known[values] = (sheet.cells, sheet.slot(self.series(values)))
         return found
+
+
+class Counter(Family):
+    """Something that only grows, by its labels' values."""
+
+    def add(self, *values: str, by: float = 1) -> None:
+        """Count one more, or `by`."""
+        cells, slot = self.place(values)
+        cells[slot] += by  # no call between reading and writing: no other thread comes in between
+
+
+class Histogram(Family):
+    """How long something took, in seconds, by its labels' values."""
+
+    def series(self, values: Sequence[str]) -> list[str]:
+        """Return the lines of one histogram: its sum, then each step, then what is beyond the last."""
+        return [_line(self.name, [*values, step]) for step in ("sum", *map(str, SECONDS), "+Inf")]
 
     def see(self, seconds: float, *values: str) -> None:
         """Count one that took so long."""

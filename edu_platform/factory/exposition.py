@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from edu_platform.core.db import reading
-from edu_platform.core.metrics import SECONDS, Counter, Histogram, families, totals
+from edu_platform.core.metrics import SECONDS, Family, Histogram, families, totals
 from edu_platform.factory.gauges import GAUGES, Gauge, look_at_all
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,7 +32,7 @@ class _Everything(Collector):
             counted.setdefault(name, []).append((values, value))
         for family in families.values():
             series = counted.get(family.name, [])
-            yield _counter(family, series) if isinstance(family, Counter) else _histogram(family, series)
+            yield _histogram(family, series) if isinstance(family, Histogram) else _counter(family, series)
         failed = 0
         for gauge, seen, looked in look_at_all(GAUGES, reading()):
             failed += not looked
@@ -43,7 +43,7 @@ class _Everything(Collector):
         )
 
 
-def _counter(family: Counter, series: list[tuple[list[str], float]]) -> Metric:
+def _counter(family: Family, series: list[tuple[list[str], float]]) -> Metric:
     shown = CounterMetricFamily(family.name, family.help, labels=family.labels)
     for values, value in series:
         shown.add_metric(values, value)

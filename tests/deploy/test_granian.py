@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import signal
-import socket
-import subprocess
-import sys
-import time
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +16,8 @@ from edu_platform.media.models import FileKind
 from edu_platform.media.operations import keep, show_files
 from edu_platform.media.storage import store_of
 from tests.campaigns.publishing import draft
-from tests.factory.test_serving import ROOT, exchange, head
+from tests.factory.test_serving import exchange, head
+from tests.servers import web
 
 FILM = bytes(range(256)) * 4000
 FILM_PATH = f"/media/{hashlib.sha256(FILM).hexdigest()}.mp4"
@@ -55,31 +51,9 @@ def environ(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(environ):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edu_platform.cli", "web"],
-        cwd=ROOT,
-        env={
-            **{k: v for k, v in os.environ.items() if not k.startswith("EDU_")},
-            **environ,
-            "PORT": str(port),
-        },
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError):
-                if exchange(port, [head("/healthz", "Connection: close")]).startswith(b"HTTP/1.1 200"):
-                    break
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    log = Path(environ["EDU_DATA_DIR"]) / "web.log"
+    with web(environ, log, command=("-m", "edu_platform.cli", "web")) as (port, process):
         yield port, process
-    finally:
-        process.kill()
-        process.wait(20)
 
 
 def ask(served, target, *lines, **options):

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import select
 import selectors
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -38,8 +35,8 @@ from edu_platform.quizzes.operations import attempts
 from tests.campaigns.publishing import draft
 from tests.cast import visitor
 from tests.quizzes.conftest import Desk, Taker, answer_to
+from tests.servers import web
 
-ROOT = Path(__file__).parents[2]
 LIST, PAGE = "/api/v1/pieces", "/api/v1/pieces/first-piece"
 FILM = bytes(range(256)) * 4000
 FILM_PATH = f"/media/{hashlib.sha256(FILM).hexdigest()}.mp4"
@@ -88,32 +85,11 @@ def environ(tmp_path_factory):
 
 @contextlib.contextmanager
 def served(environ, configuration):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", str(configuration), "app:app"],
-        cwd=ROOT,
-        env={
-            **{k: v for k, v in os.environ.items() if not k.startswith("EDU_")},
-            **environ,
-            "PORT": str(port),
-        },
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                answers = [get(port, LIST), get(port, LIST), get(port, PAGE), get(port, PAGE)]
-                assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
-                break
-            assert process.poll() is None
-            time.sleep(0.1)
+    command = ("-m", "gunicorn", "-c", str(configuration), "app:app")
+    with web(environ, Path(environ["EDU_DATA_DIR"]) / "web.log", command=command) as (port, process):
+        for target in (LIST, LIST, PAGE, PAGE):  # so that they are kept
+            assert get(port, target).startswith(b"HTTP/1.1 200")
         yield port, process
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="module")
