@@ -50,6 +50,8 @@ class Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call" and not (report.failed or report.skipped):
             return
+        if report.failed:  # now, not after an hour
+            self._reporter.write_line(f"\n{report.nodeid} failed: {_why(report)}", red=True)
         noted = [[what, found] for what, found in report.user_properties if what != _CONTROL]
         if noted:
             told = "; ".join(f"{what}: {_line(figures)}" for what, figures in noted)
@@ -58,12 +60,20 @@ class Recorder:
             "database": self._database,
             "test": report.nodeid,
             "outcome": report.outcome,
+            "why": _why(report),
             "seconds": round(report.duration, 1),
             "control": dict(report.user_properties).get(_CONTROL),
             "noted": noted,
         }
         with self._file.open("a") as out:
             out.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _why(report: pytest.TestReport) -> str:
+    """Return what a test that did not pass ended with."""
+    crash, skipped = getattr(report.longrepr, "reprcrash", None), report.skipped and report.longrepr
+    told = crash.message if crash else skipped[-1] if isinstance(skipped, tuple) else report.longrepr
+    return "" if report.passed else str(told)[:2_000]
 
 
 def summary(lines: Iterable[dict[str, Any]]) -> str:
@@ -77,7 +87,8 @@ def summary(lines: Iterable[dict[str, Any]]) -> str:
         database, name, outcome = line["database"], line["test"], line["outcome"]
         outcomes[database][outcome] += 1
         if outcome != "passed":
-            wrong.append(f"- {outcome}: `{name}` ({database})")
+            why, _, _ = line["why"].partition("\n")
+            wrong.append(f"- {outcome}: `{name}` ({database}): {why}")
         if line["control"] is not None:
             own = name.removeprefix("tests/").split("[")[0]
             seen = controls[own, line["control"]]

@@ -115,7 +115,7 @@ class House:
         """Stop everything."""
         self.stop()
 
-    def start(self, *, seconds: float = 60) -> None:
+    def start(self, *, seconds: float = 120) -> None:
         """Start the database and every process, and wait until `/readyz` says ready."""
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
         self._supervisor.start()
@@ -141,7 +141,7 @@ class House:
                     process.running.wait(10)
             self.database.kill()
 
-    def power_on(self, *, seconds: float = 60) -> float:
+    def power_on(self, *, seconds: float = 120) -> float:
         """Start everything again; return how long it took to be ready."""
         began = time.monotonic()
         with self._lock:
@@ -235,7 +235,7 @@ class House:
         except (OSError, http.client.HTTPException):
             return False
 
-    def wait_ready(self, seconds: float = 60) -> float:
+    def wait_ready(self, seconds: float = 120) -> float:
         """Wait until `/readyz` is 200; return how long that took."""
         began = time.monotonic()
         while not self.is_up("/readyz"):
@@ -255,7 +255,7 @@ class House:
                 raise TimeoutError(f"{what} did not come within {seconds} s:\n{self.log_tail()}")
             time.sleep(0.05)
 
-    def settle(self, seconds: float = 60) -> float:
+    def settle(self, seconds: float = 180) -> float:
         """Wait until the fold has reached the end of the log and no job is due; return how long that took."""
         lag = (
             "SELECT (SELECT coalesce(max(id), 0) FROM beacon)"

@@ -10,6 +10,7 @@ def line(test, outcome="passed", *, database="sqlite", control=None, noted=()):
         "database": database,
         "test": f"tests/{test}",
         "outcome": outcome,
+        "why": "" if outcome == "passed" else "no disk",
         "control": control,
         "noted": [list(one) for one in noted],
     }
@@ -41,5 +42,5 @@ def test_a_control_that_did_not_show_its_fault_everywhere_was_not_seen():
     assert "1 of 2 negative controls were seen to fail" in told
     assert "- `a.py::seen` (a fork): sqlite failed" in told
     assert "- `a.py::half`: postgresql failed, sqlite NOT SEEN (failed)" in told
-    assert "- failed: `tests/a.py::half[2]` (sqlite)" in told
-    assert "- skipped: `tests/a.py::left out` (sqlite)" in told
+    assert "- failed: `tests/a.py::half[2]` (sqlite): no disk" in told
+    assert "- skipped: `tests/a.py::left out` (sqlite): no disk" in told
