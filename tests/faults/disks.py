@@ -10,6 +10,7 @@ with Disk(folder, megabytes=64) as disk:
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -94,7 +95,32 @@ class Disk:
                     if time.monotonic() > deadline:
                         raise
                     time.sleep(0.05)
+        self._mount()
+        if self._is_shut():
+            # Somebody made a mount namespace meanwhile (a browser's sandbox does), and in it lives on what was cut off.
+            self._run("umount", str(self.path))
+            self._copy()
+            self._mount()
+            assert not self._is_shut(), "the power does not come back"
+
+    def _mount(self) -> None:
         self._run("mount", "-o", "loop", str(self.image), str(self.path))
+
+    def _is_shut(self) -> bool:
+        probe = self.path / "probe"
+        try:
+            probe.touch()
+        except OSError as wrong:
+            return wrong.errno == errno.EIO
+        probe.unlink()
+        return False
+
+    def _copy(self) -> None:
+        """Let a copy of the image be the disk: another file system to the kernel, whoever holds the old one."""
+        copy = self.image.with_name(f"copy-of-{self.image.name}")
+        self._run("cp", "--sparse=always", str(self.image), str(copy))
+        self.image.unlink()
+        self.image = copy
 
     def fill(self) -> None:
         """Leave not a byte."""
@@ -115,9 +141,6 @@ class Disk:
     def mend(self) -> None:
         """Put a copy of it in its place, checked and writable: its files are open, and the kernel lets go of it later."""
         self._run("umount", "--lazy", str(self.path))
-        copy = self.image.with_name("mended.img")
-        self._run("cp", "--sparse=always", str(self.image), str(copy))
-        self.image.unlink()
-        self.image = copy
+        self._copy()
         subprocess.run(["fsck.ext4", "-y", str(self.image)], check=False, capture_output=True)  # 1: mended
-        self._run("mount", "-o", "loop", str(self.image), str(self.path))
+        self._mount()

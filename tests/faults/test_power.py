@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +48,19 @@ def hold(house, ledger, found, cuts):
     tell("power cut", ledger, found, cuts=cuts, tallies_that_differ=len(different))
     assert not different
     assert not house.database.damage()
+
+
+def test_the_power_comes_back_whoever_holds_what_was_cut_off(disk):
+    """Without a copy it would not: a mount namespace made meanwhile keeps the dead file system, and the kernel uses it again."""
+    (disk.path / "a").write_text("kept")
+    disk.make_durable()
+    with subprocess.Popen(["unshare", "--mount", "sleep", "60"]) as holder:
+        while Path(f"/proc/{holder.pid}/ns/mnt").readlink() == Path("/proc/self/ns/mnt").readlink():
+            time.sleep(0.01)
+        disk.cut_power()
+        disk.power_on()
+        assert (disk.path / "a").read_text() == "kept"
+        holder.kill()
 
 
 def test_a_cut_loses_nothing_acknowledged(on_disk, disk):
