@@ -19,6 +19,7 @@ from flask import current_app, g, request
 from edu_platform.config.settings import Settings
 from edu_platform.core.clock import now
 from edu_platform.core.db import reading
+from edu_platform.core.direct import Direct
 from edu_platform.core.errors import Unauthenticated
 from edu_platform.core.vocabulary import Role, label
 from edu_platform.people import queries, rules
@@ -30,6 +31,7 @@ R = TypeVar("R")
 
 _ACTOR = "edu.actor"
 _LEARNER_ID = "edu.learner_id"
+_PRESENT_GENERATION = Direct(queries.PRESENT_GENERATION)
 
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "learner": {
@@ -148,10 +150,8 @@ def current_learner_id() -> int:
         if token is None or token.startswith(rules.STAFF_PREFIX):
             return current_learner().id  # refuses, in its words
         learner_id, generation = _signed(token)
-        present = (
-            reading().connection().execute(queries.PRESENT_GENERATION, {"present_id": learner_id}).scalar()
-        )
-        if present != generation:
+        present = _PRESENT_GENERATION.rows(reading().connection(), {"present_id": learner_id})
+        if present != [(generation,)]:
             raise _revoked()
         environ[_LEARNER_ID] = learner_id
         g.actor_key = f"learner:{learner_id}"

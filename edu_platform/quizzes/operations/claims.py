@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-
-from sqlalchemy import Executable, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from edu_platform.quizzes.models import AttemptSlot, Mistake, Standing
+from edu_platform.core.driver import Written
+from edu_platform.quizzes.models import AttemptSlot, Standing
 
 TOTAL = "total"
 
 
-def claim(session: Session, model: type[AttemptSlot | Standing | Mistake], **values: Any) -> bool:
+def claim(session: Session, model: type[AttemptSlot | Standing], **values: int | str) -> bool:
     """Insert a row unless one with the same unique key is there (waiting for whoever is inserting it); say whether it was."""
-    connection = session.connection()
     # told by what comes back, not by the row count: that is -1 wherever ids are returned
-    made = connection.execute(_claiming(model, connection.dialect.name == "sqlite"), values).first()
-    return made is not None
-
-
-@lru_cache
-def _claiming(model: type[AttemptSlot | Standing | Mistake], on_sqlite: bool) -> Executable:
-    """Return the statement that claims: made once, and without the objects of the ORM, which cost more than the row."""
-    insert = sqlite.insert if on_sqlite else postgresql.insert
-    table = model.metadata.tables[model.__tablename__]
-    return insert(table).on_conflict_do_nothing().returning(table.c.id)
+    made = Written(session.connection()).rows(
+        f"INSERT INTO {model.__tablename__} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"  # noqa: S608 - names of ours
+        " ON CONFLICT DO NOTHING RETURNING id",
+        list(values.values()),
+    )
+    return bool(made)
 
 
 _STANDING = (
@@ -59,15 +51,11 @@ def lock_standing(session: Session, learner_id: int, piece_id: int) -> Standing:
 
 def take_slot(session: Session, learner_id: int, piece_id: int, *, period: str, limit: int | None) -> bool:
     """Take the lowest free numbered place of a period; False when all `limit` places are taken (None: no limit)."""
-    taken = set(
-        session.scalars(
-            select(AttemptSlot.slot).where(
-                AttemptSlot.learner_id == learner_id,
-                AttemptSlot.piece_id == piece_id,
-                AttemptSlot.period == period,
-            )
-        )
+    there = Written(session.connection()).rows(
+        "SELECT slot FROM attempt_slot WHERE learner_id = ? AND piece_id = ? AND period = ?",
+        (learner_id, piece_id, period),
     )
+    taken = {slot for (slot,) in there}
     slot = 1
     while limit is None or slot <= limit:
         if slot not in taken and claim(
