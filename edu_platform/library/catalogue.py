@@ -55,7 +55,7 @@ QUIET = 10.0
 LARGEST_AGE = 10
 """Seconds for which a client may keep an answer without asking again."""
 _LARGEST_AGE = timedelta(seconds=LARGEST_AGE)
-MOST_BYTES = 24 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 MOST_RELATED = 6
 ZIP_FROM = 1024
 """Bytes from which a zipped answer is preferred when the client takes either."""
