@@ -27,8 +27,8 @@ def measure() -> str:
         ours, ceiling = (_middle(costs) for costs in zip(*pairs, strict=True))
         rows.append((name, ours, ceiling, reach))
     method = (
-        f"The middle of {TIMES} runs, ours and the ceiling's in turns. "
-        f"{COUNT} requests a run over 16 connections by {SENDERS} visitors who have sent before, each with an address of their own "
+        f"`python -m bench ingest`: the middle of {TIMES} runs, ours and the ceiling's in turns. "
+        f"{COUNT:,} requests a run over 16 connections by {SENDERS:,} visitors who have sent before, each with an address of their own "
         "(`X-Forwarded-For`, one trusted proxy); the server as it ships, logs and limits on. Ceiling: a bare WSGI "
         "function on the same gunicorn that parses the body with orjson and inserts the rows under the same unique key, "
         "one durable commit (synchronous FULL) a request, under the same pragmas (secure_delete, foreign_keys). "
