@@ -21,8 +21,9 @@ def cut(house, disk, load):
     time.sleep(random.Random(load.ledger.requests).random() / 4)
     while not (flying := load.in_flight):
         time.sleep(0.001)
-    disk.cut_power()
-    house.power_off()
+    with load.blackout():
+        disk.cut_power()
+        house.power_off()
     disk.power_on()
     house.power_on()
     return flying
