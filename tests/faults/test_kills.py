@@ -77,6 +77,20 @@ def test_answered_before_the_commit_a_kill_loses(build):
 
 @pytest.mark.long
 @pytest.mark.control
+def test_answers_told_before_they_are_saved_are_lost_by_a_kill(build):
+    house = build(**weakened("answers_before_commit"))
+    house.start()
+    load, _ = run(house, ["web worker"], acks=60, quizzes=1.0)
+    time.sleep(2)
+    lost = [one for one in compare(house.database, load.ledger).lost if one.startswith("answer")]
+    note(
+        "control: answers told before they are saved", kills=1, acknowledged=load.ledger.acks, lost=len(lost)
+    )
+    assert 0 < len(lost) < load.ledger.answers
+
+
+@pytest.mark.long
+@pytest.mark.control
 def test_known_by_nothing_repeats_are_counted_twice(build):
     house = build(**weakened("no_deduplication"))
     house.database.start()

@@ -58,6 +58,27 @@ def answer_before_commit() -> None:
     _replace(SharedCommit, "append_all", early_all)
 
 
+def answers_before_commit() -> None:
+    """Acknowledge answers once it is known that they could be saved, and save them half a second later."""
+    from edu_platform.quizzes.operations.saving import SavedTogether, save_together
+
+    real = SavedTogether.write
+
+    def early(self: SavedTogether, together: Any) -> Any:
+        with self._engine.connect().execution_options(writing=True) as connection:
+            found = save_together(connection, together)
+            connection.rollback()
+
+        def later() -> None:
+            time.sleep(0.5)
+            real(self, together)
+
+        threading.Thread(target=later, daemon=True).start()
+        return found
+
+    SavedTogether.write = early  # type: ignore[method-assign]
+
+
 def no_deduplication() -> None:
     """Know no beacon again; the unique key must be dropped by the test."""
     from edu_platform.reach.operations import log
