@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ class PostgreSQL:
         self.options = options
         self._binaries = Path(POSTGRES_BIN_PATH)
         self._process: subprocess.Popen[bytes] | None = None
+        self._launching = threading.Lock()
         self._wanted = False
         self._as: dict[str, Any] = {}
         self._open_up = ensure_prefix_permissions
@@ -158,8 +160,7 @@ class PostgreSQL:
     def start(self) -> None:
         """Start the server, unless it runs, and wait until it answers."""
         self._wanted = True
-        if self._process is None or self._process.poll() is not None:
-            self._launch()
+        self._launch_unless_it_runs()
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with contextlib.suppress(psycopg.OperationalError):
@@ -168,6 +169,11 @@ class PostgreSQL:
             self.look_after()
             time.sleep(0.05)
         raise RuntimeError((self.folder / "postgresql.log").read_text()[-2000:])
+
+    def _launch_unless_it_runs(self) -> None:
+        with self._launching:  # a test and the house's supervisor may both want it
+            if self._process is None or self._process.poll() is not None:
+                self._launch()
 
     def _launch(self) -> None:
         options = {
@@ -189,8 +195,8 @@ class PostgreSQL:
 
     def look_after(self) -> None:
         """Start the server again if it has died, as a supervisor does."""
-        if self._wanted and self._process is not None and self._process.poll() is not None:
-            self._launch()
+        if self._wanted and self._process is not None:
+            self._launch_unless_it_runs()
 
     def stop(self) -> None:
         """Stop the server in order, its backends with it."""
