@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from bench import learners
 from bench.installation import Installation, installation
-from bench.load import Cost, Request, drive, server
+from bench.load import Cost, Request, drive, middle, server
 from bench.results import beside_ceiling, machine
 
 COUNT = int(os.environ.get("BENCH_COUNT", "4000"))
@@ -24,7 +24,7 @@ def measure() -> str:
     for name, size, reach in (("beacons in batches of 50", 50, 1.3), ("single beacons", 1, 1.0)):
         # in turns, so that whatever else the machine does meets both
         pairs = [_pair(size) for _ in range(TIMES)]
-        ours, ceiling = (_middle(costs) for costs in zip(*pairs, strict=True))
+        ours, ceiling = (middle(costs) for costs in zip(*pairs, strict=True))
         rows.append((name, ours, ceiling, reach))
     method = (
         f"`python -m bench ingest`: the middle of {TIMES} runs, ours and the ceiling's in turns. "
@@ -35,10 +35,6 @@ def measure() -> str:
         "CPU seconds per 1,000 requests of the whole server."
     )
     return f"{machine('msgspec')}\n\n{method}\n\n{beside_ceiling(rows)}"
-
-
-def _middle(costs: tuple[Cost, ...]) -> Cost:
-    return sorted(costs, key=lambda cost: cost.cpu_per_thousand)[len(costs) // 2]
 
 
 def _pair(size: int) -> tuple[Cost, Cost]:

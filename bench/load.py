@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,11 @@ class Cost:
     cpu_per_thousand: float
     per_second: float
     p99_ms: float
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """Return the one in the middle of an odd number of runs."""
+    return sorted(costs, key=lambda cost: cost.cpu_per_thousand)[len(costs) // 2]
 
 
 def free_port() -> int:

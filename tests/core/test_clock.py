@@ -10,6 +10,7 @@ from sqlalchemy import select
 from edu_platform.core.clock import timestamp
 from edu_platform.core.db import reading
 from edu_platform.quizzes.models import Attempt
+from edu_platform.quizzes.operations import attempts
 from edu_platform.reach.models import Beacon
 from edu_platform.reach.rules.intake import FLOOD_IN_A_MINUTE, Pace
 from tests.cast import bearer, sign_in_learner
@@ -48,6 +49,17 @@ def test_an_attempt_goes_on_and_takes_no_negative_time(desk, app, time, context,
     assert result["duration_ms"] == 0
     row = reading().scalar(select(Attempt))
     assert row.submitted_at >= row.started_at
+
+
+@pytest.mark.control
+def test_an_attempt_that_trusts_the_clock_takes_negative_time(desk, app, time, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(attempts, "max", lambda finished, _: finished, raising=False)
+    desk.publish()
+    time.pass_(days=4)
+    taker = Taker(app, sign_in_learner(app))
+    attempt = taker.start()
+    time.now -= timedelta(minutes=20)
+    assert taker.submit(attempt)["duration_ms"] < 0
 
 
 @pytest.mark.parametrize("step", STEPS, ids=NAMES)

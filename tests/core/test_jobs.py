@@ -118,7 +118,8 @@ def test_what_is_given_back_is_free_at_once_and_was_no_try():
     assert reading().get_one(OutboxMessage, message).attempts == 1
 
 
-def test_a_clock_set_back_keeps_no_job_waiting():
+def wanted_ahead():
+    """Have four jobs wanted, claimed, failed and planned by a clock that ran three days ahead; return the planned one."""
     ahead = now() + timedelta(days=3)
     with frozen(ahead):
         waiting = want("test.note", word="wanted by a clock that ran ahead")
@@ -129,9 +130,22 @@ def test_a_clock_set_back_keeps_no_job_waiting():
             jobs.claim_due(session, at=now())
             jobs.give_back(session, {waiting: 1})
             jobs.fail(session, failed, at=now(), reason="-")
+    return planned
+
+
+def test_a_clock_set_back_keeps_no_job_waiting():
+    planned = wanted_ahead()
     assert run_all_due() == 3
     assert leased(planned) is None
     assert "planned" not in ran
+
+
+@pytest.mark.control
+def test_who_believes_what_a_clock_wrote_that_ran_ahead_waits_for_it(monkeypatch):
+    wanted_ahead()
+    monkeypatch.setattr(jobs, "LEASE", timedelta(days=9))  # no lease is too long to be true
+    monkeypatch.setattr(jobs, "LONGEST_PAUSE", timedelta(days=9))
+    assert run_all_due() == 1
 
 
 def test_passing_trouble_is_waited_out_for_as_long_as_it_takes():

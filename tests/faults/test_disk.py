@@ -43,9 +43,8 @@ def all_is_well(house, load, readers, fault):
     assert not house.database.damage()
 
 
-@pytest.mark.once
-def test_a_full_disk_is_507_and_passes(on_disk, disk):
-    house = on_disk()
+def filled(house, disk):
+    """Fill the disk under load, and make room; return what happened."""
     load, answers = Load(house, pause=0.01), []
     with Readers(house) as readers:
         load.start()
@@ -60,8 +59,16 @@ def test_a_full_disk_is_507_and_passes(on_disk, disk):
         disk.make_room()
         load.wait_for(60, 60)
     load.stop()
+    assert before == (house.pids("web worker"), house.pids("job worker")), "nobody was restarted"
     told = [one for one in answers if one is not None]
     print(f"refused with {[one.status for one in told]}; {readers}")
+    return load, readers, told, uncached
+
+
+@pytest.mark.once
+def test_a_full_disk_is_507_and_passes(on_disk, disk):
+    house = on_disk()
+    load, readers, told, uncached = filled(house, disk)
     # PostgreSQL whose own log finds no room stops; then it is away, and waiting helps
     assert {one.status for one in told} <= ({507} if house.database.kind == "sqlite" else {503, 507})
     for one in told:
@@ -71,8 +78,19 @@ def test_a_full_disk_is_507_and_passes(on_disk, disk):
     assert not readers.failures, readers.failures[:5]
     if house.database.kind == "sqlite":
         assert uncached.status == 200, "reading needs no room"
-    assert before == (house.pids("web worker"), house.pids("job worker")), "nobody was restarted"
     all_is_well(house, load, readers, "disk full")
+
+
+@pytest.mark.long
+@pytest.mark.control
+def test_without_clear_answers_a_full_disk_is_500(on_disk, disk):
+    house = on_disk(**weakened("no_clear_answer"))
+    disk.fill()
+    answers = []
+    house.wait_until(lambda: answers.append(refused(house)) or answers[-1], what="a refusal")
+    disk.make_room()
+    assert answers[-1].status == 500
+    assert "retry-after" not in answers[-1].headers
 
 
 def turned_read_only(house, disk, *, seconds=60):

@@ -12,6 +12,7 @@ import pytest
 from tests.faults.load import Load
 from tests.faults.seed import ROOT
 from tests.faults.truth import compare, recount, tell
+from tests.faults.weakened import weakened
 from tests.proofs import note
 
 
@@ -82,20 +83,33 @@ def test_without_the_worker_everything_else_goes_on(house, folder):
     assert not different
 
 
+def kill_in_a_film(house, folder):
+    """Kill the worker in the middle of a film; return once nothing is left to do, with the seconds that took."""
+    publish(house, folder, "videos/eggs-for-savings.yaml")
+    house.wait_until(lambda: jobs(house, "attempts = 1 AND job LIKE '%film%'"), 90, "a film under way")
+    time.sleep(1.5)
+    assert not visible(house, "eggs-for-savings"), "it was done before it could be killed"
+    house.kill("job worker")
+    return house.settle(420)
+
+
 @pytest.mark.long
 def test_a_worker_killed_in_the_middle_of_a_heavy_job_does_it_once(house, folder):
-    publish(house, folder, "videos/eggs-for-savings.yaml")
-    under_way = "done_at IS NULL AND leased_until IS NOT NULL AND job LIKE '%film%'"
-    house.wait_until(lambda: jobs(house, under_way), 90, "a film under way")
-    time.sleep(1.5)
-    assert jobs(house, under_way), "it was done before it could be killed"
-    house.kill("job worker")
-    # what a dead worker held is free when its lease ends
-    again = house.wait_until(lambda: jobs(house, "attempts = 2"), 120, "the next try")
-    waited = house.settle(300)
-    print(f"taken up {again:.0f} s after the kill, all done {waited:.0f} s later: {jobs(house)}")
+    seconds = kill_in_a_film(house, folder)  # what a dead worker held is free when its lease ends
+    print(f"all done {seconds:.0f} s after the kill: {jobs(house)}")
+    assert jobs(house, "attempts = 2 AND job LIKE '%film%'"), "it was tried again"
     assert visible(house, "eggs-for-savings")
     once(house)
     note("worker killed in a film", kills=1, films_made=1)
     alone = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True).stdout
     assert str(house.data_dir) not in alone, "a drawing process was left behind"
+
+
+@pytest.mark.long
+@pytest.mark.control
+def test_a_job_that_is_done_when_begun_is_lost_with_its_worker(build, folder):
+    house = build(**weakened("done_when_begun"))
+    house.start()
+    kill_in_a_film(house, folder)
+    assert not visible(house, "eggs-for-savings"), "nobody knows that it is to be made"
+    note("control: done when begun", kills=1, films_lost=1)

@@ -76,7 +76,7 @@ def answers_before_commit() -> None:
         threading.Thread(target=later, daemon=True).start()
         return found
 
-    SavedTogether.write = early  # type: ignore[method-assign]
+    _replace(SavedTogether, "write", early)
 
 
 def no_deduplication() -> None:
@@ -130,9 +130,10 @@ def fold_in_two_steps() -> None:
 
 def no_clear_answer() -> None:
     """Take every trouble of database and disk for a bug."""
-    from edu_platform.core import problems
+    from edu_platform.core import problems, shared_commit
 
     _replace(problems, "refusal_of", lambda _: None)
+    _replace(shared_commit, "refusal_of", lambda _: None)
 
 
 def no_reading_while_away() -> None:
@@ -151,6 +152,26 @@ def keep_broken_connections() -> None:
     from edu_platform.core import driver
 
     _replace(driver, "_FILE_TROUBLES", ("none",))
+
+
+def done_when_begun() -> None:
+    """Take a job off the list when it is begun, not when it is done."""
+    from edu_platform.core import jobs
+    from edu_platform.core.clock import now
+    from edu_platform.core.db import writing
+    from edu_platform.core.models import OutboxMessage
+    from edu_platform.factory import worker
+
+    def run_message(message_id: int, attempt: int) -> bool:
+        del attempt
+        with writing() as session:
+            message = session.get_one(OutboxMessage, message_id)
+            name, arguments = message.job, dict(message.arguments)
+            jobs.finish(session, message_id, at=now())
+        jobs.registry[name](**arguments)
+        return True
+
+    _replace(worker, "run_message", run_message)
 
 
 def no_gate() -> None:
