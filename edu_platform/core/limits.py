@@ -55,13 +55,17 @@ class _Windows:
         return self._counts[place], self._ends[place]
 
     def add(self, name: int, amount: int, *, at: float, expiry: float) -> int:
-        """Count `amount` more in the window that is open at a time, or in a new one; return the count."""
+        """Count `amount` more in the window that is open at a time, or in a new one; return the count.
+
+        Less than none is none: what is given back may have been counted in a window that is over.
+        """
         place = self._place(name)
         count, ends = self._counts[place], self._ends[place]
         if not at < ends <= at + expiry:  # it is over, or the clock was set back
             count, ends = 0, at + expiry
-        self._write(place, name, count + amount, ends)
-        return count + amount
+        count = max(0, count + amount)
+        self._write(place, name, count, ends)
+        return count
 
     def close(self, name: int) -> None:
         """Forget a window."""

@@ -85,6 +85,14 @@ def test_a_process_counts_in_fixed_windows(watch):
     assert counts.incr("a", 60) == 1, "a clock set back locks nobody out for a day"
 
 
+def test_what_is_given_back_after_its_window_is_nobodys_credit(watch):
+    counts = ProcessCounts()
+    assert (counts.incr("a", 60), counts.incr("a", 60, -1)) == (1, 0)
+    counts.incr("a", 60)
+    watch.now += 61
+    assert [counts.incr("a", 60, -1), counts.incr("a", 60)] == [0, 1]
+
+
 def places(counts):
     return sum(len(table) for table in counts._tables)
 
