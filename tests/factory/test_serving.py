@@ -239,23 +239,31 @@ def test_beacons_gathered_are_answered_as_gthread_answers_them(ours, theirs, sen
     assert mine.startswith(b"HTTP/1.")
 
 
-def test_many_beacons_are_taken_while_their_commit_waits(ours, environ, senders):
-    """More than there are threads wait for SQLite's write lock; none of them holds a thread, and all are stored."""
+@contextlib.contextmanager
+def all_wait_for_the_lock(port, environ, requests):
+    """Send requests while SQLite's write lock is held: reading goes on, and all are answered once it is free."""
     database = pysqlite3.connect(f"{environ['EDU_DATA_DIR']}/edu.sqlite3", isolation_level=None)
-    before = database.execute("SELECT count(*) FROM beacon").fetchone()[0]
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", ours), 15)) for _ in range(12)]
+        stack.callback(database.close)
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 15)) for _ in requests]
         database.execute("BEGIN IMMEDIATE")
-        for number, client in enumerate(clients):
-            client.sendall(told(senders[0], f"many-{number}"))
+        for client, request in zip(clients, requests, strict=True):
+            client.sendall(request)
         time.sleep(0.5)
-        assert get(ours, "/api/v1/columns").startswith(b"HTTP/1.1 200"), "a thread is left"
+        assert get(port, "/api/v1/columns").startswith(b"HTTP/1.1 200"), "a thread is left"
         assert not select.select(clients, [], [], 0)[0], "nobody is answered before the commit"
         database.execute("COMMIT")
         for client in clients:
             assert client.recv(65536).startswith(b"HTTP/1.1 200")
-    assert database.execute("SELECT count(*) FROM beacon").fetchone()[0] == before + 12
-    database.close()
+        yield database
+
+
+def test_many_beacons_are_taken_while_their_commit_waits(ours, environ, senders):
+    """More than there are threads wait; none of them holds a thread, and all are stored."""
+    many = [told(senders[0], f"many-{number}") for number in range(12)]
+    with all_wait_for_the_lock(ours, environ, many) as database:
+        kept = "SELECT count(*) FROM beacon WHERE beacon_id LIKE 'many-%'"
+        assert database.execute(kept).fetchone()[0] == 12
 
 
 @pytest.fixture(scope="module")
@@ -315,23 +323,12 @@ def test_answers_gathered_are_answered_as_gthread_answers_them(ours, theirs, sit
 
 
 def test_many_answers_are_taken_while_their_commit_waits(ours, environ, sitters):
-    """Five wait for SQLite's write lock and hold one thread of the two; all are stored."""
-    database = pysqlite3.connect(f"{environ['EDU_DATA_DIR']}/edu.sqlite3", isolation_level=None)
+    """Five wait and hold one thread of the two; all are stored."""
     authorization, attempt = sitters[0]
-    with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", ours), 15)) for _ in range(5)]
-        database.execute("BEGIN IMMEDIATE")
-        for number, client in enumerate(clients, 1):
-            client.sendall(answered(authorization, attempt, number, _chosen(attempt, number)))
-        time.sleep(0.5)
-        assert get(ours, "/api/v1/columns").startswith(b"HTTP/1.1 200"), "a thread is left"
-        assert not select.select(clients, [], [], 0)[0], "nobody is answered before the commit"
-        database.execute("COMMIT")
-        for client in clients:
-            assert client.recv(65536).startswith(b"HTTP/1.1 200")
-    kept = "SELECT count(answer) FROM attempt_answer WHERE attempt_id = ?"
-    assert database.execute(kept, (int(attempt["id"]),)).fetchone()[0] == 5
-    database.close()
+    five = [answered(authorization, attempt, number, _chosen(attempt, number)) for number in range(1, 6)]
+    with all_wait_for_the_lock(ours, environ, five) as database:
+        kept = "SELECT count(answer) FROM attempt_answer WHERE attempt_id = ?"
+        assert database.execute(kept, (int(attempt["id"]),)).fetchone()[0] == 5
 
 
 def test_a_film_is_sent_by_the_kernel_whole_and_in_part(ours):
