@@ -10,12 +10,14 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import NullPool, create_engine, text
+from werkzeug.test import TestResponse
 from xdist.scheduler import LoadFileScheduling
 
 from edu_platform.config.settings import Settings
@@ -206,10 +208,20 @@ def settings(database: tuple[str, Callable[[], None]], data_dir: Path) -> Settin
     )
 
 
+class Client(FlaskClient):
+    """Reads each answer whole and closes it, so that none keeps a file open for a later test to be blamed for."""
+
+    def open(self, *args: Any, buffered: bool = True, **options: Any) -> TestResponse:
+        """Send a request."""
+        return super().open(*args, buffered=buffered, **options)
+
+
 @pytest.fixture(scope="session")
 def whole_app(settings: Settings) -> Flask:
     """The application, built once; `app` restores what it stands on."""
-    return create_app(settings)
+    made = create_app(settings)
+    made.test_client_class = Client
+    return made
 
 
 @pytest.fixture
